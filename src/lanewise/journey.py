@@ -56,7 +56,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 # -- what the client sent ---------------------------------------------------------------------------------
 
 
-class Message(Value):
+class Message(Value, frozen=True, kw_only=True):
     """One of the first or last messages of a request, reduced to what classification reads."""
 
     role: str
@@ -70,7 +70,7 @@ class Message(Value):
     """Tool results in this message that are marked as errors."""
 
 
-class Request(Value):
+class Request(Value, frozen=True, kw_only=True):
     """A call as the wire understood it. The only value that holds a user's text."""
 
     dialect: Dialect
@@ -116,7 +116,7 @@ class Request(Value):
         return ""
 
 
-class Caller(Value):
+class Caller(Value, frozen=True, kw_only=True):
     """Who asks and what they allow, from the key, the headers and the config; no text."""
 
     key_id: str = ""
@@ -136,7 +136,7 @@ class Caller(Value):
 # -- what kind of work it is ------------------------------------------------------------------------------
 
 
-class Turn(Value):
+class Turn(Value, frozen=True, kw_only=True):
     """What a call is, from its structure alone."""
 
     kind: TurnKind
@@ -148,7 +148,7 @@ class Turn(Value):
     """The rule that decided, e.g. ``sentinel:claude-code:title`` or ``last message holds tool results``."""
 
 
-class SkillLabel(Value):
+class SkillLabel(Value, frozen=True, kw_only=True):
     """What the task is about. `abstained` says that the confidence is too low to act on."""
 
     skill: Skill
@@ -158,7 +158,7 @@ class SkillLabel(Value):
     source: Literal["structure", "rules", "student", "inherited", "default"] = "rules"
 
 
-class Features(Value):
+class Features(Value, frozen=True, kw_only=True):
     """Numbers about a request, the only thing route and select know of its content."""
 
     input_tokens: int
@@ -181,7 +181,7 @@ class Features(Value):
     waiting_reason: str = ""
 
 
-class Identity(Value):
+class Identity(Value, frozen=True, kw_only=True):
     """Which conversation and which task a call belongs to."""
 
     session_id: str
@@ -192,7 +192,7 @@ class Identity(Value):
     """Calls of this session before this one."""
 
 
-class Reading(Value):
+class Reading(Value, frozen=True, kw_only=True):
     """All that layer 1 says of a request."""
 
     turn: Turn
@@ -204,7 +204,7 @@ class Reading(Value):
 # -- which lane, which model ------------------------------------------------------------------------------
 
 
-class Candidate(Value):
+class Candidate(Value, frozen=True, kw_only=True):
     """A (lane, model, endpoint) that may serve a task."""
 
     lane: Lane
@@ -217,7 +217,7 @@ class Candidate(Value):
     """Name of the provider row that is asked."""
 
 
-class LaneRuling(Value):
+class LaneRuling(Value, frozen=True, kw_only=True):
     """The router's answer: for each lane, allowed or the reason why not."""
 
     allowed: tuple[Lane, ...]
@@ -226,7 +226,7 @@ class LaneRuling(Value):
     tiers: tuple[Tier, ...] = ("cheap", "frontier")
 
 
-class Rejection(Value):
+class Rejection(Value, frozen=True, kw_only=True):
     """A candidate that was not chosen, and why."""
 
     candidate: Candidate
@@ -235,7 +235,7 @@ class Rejection(Value):
     detail: str = ""
 
 
-class Decision(Value):
+class Decision(Value, frozen=True, kw_only=True):
     """The chosen candidate, what would have been chosen, and every rejected one with its reason."""
 
     mode: Mode
@@ -259,7 +259,7 @@ class Decision(Value):
 # -- what came of it --------------------------------------------------------------------------------------
 
 
-class Usage(Value):
+class Usage(Value, frozen=True, kw_only=True):
     """Tokens as billed. The four input buckets are disjoint; providers that nest them are normalised in `wire`."""
 
     input_tokens: int = 0
@@ -282,7 +282,7 @@ class Usage(Value):
         return self.input_tokens + self.cache_read_tokens + self.cache_write_5m_tokens + self.cache_write_1h_tokens
 
 
-class Cost(Value):
+class Cost(Value, frozen=True, kw_only=True):
     """Price of one call in pico-dollars (10^-12 USD) with the snapshot it was computed from."""
 
     total_pusd: int
@@ -293,7 +293,7 @@ class Cost(Value):
     snapshot: str = ""
 
 
-class Attempt(Value):
+class Attempt(Value, frozen=True, kw_only=True):
     """One try at one endpoint."""
 
     number: int
@@ -310,7 +310,7 @@ class Attempt(Value):
     upstream_request_id: str = ""
 
 
-class Outcome(Value):
+class Outcome(Value, frozen=True, kw_only=True):
     """What came of a call."""
 
     status: int
@@ -334,7 +334,7 @@ class Outcome(Value):
     """Our own share: from the request's last byte to handing it to the transport."""
 
 
-class CallRecord(Value):
+class CallRecord(Value, frozen=True, kw_only=True):
     """One call as the ledger keeps it: labels, numbers and reasons, no text."""
 
     call_id: str

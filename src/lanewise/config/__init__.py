@@ -1,0 +1,32 @@
+"""lanewise.toml, the environment and flags become one frozen `Settings`; every mistake is reported with its line."""
+
+from lanewise.config.load import Loaded, Origin, load, schema
+from lanewise.config.settings import (
+    CaptureSettings,
+    FixedPrice,
+    KeySettings,
+    ModelSettings,
+    ProviderSettings,
+    RoutingSettings,
+    ServerSettings,
+    Settings,
+    SkillSettings,
+    UpstreamSettings,
+)
+
+__all__ = [
+    "CaptureSettings",
+    "FixedPrice",
+    "KeySettings",
+    "Loaded",
+    "ModelSettings",
+    "Origin",
+    "ProviderSettings",
+    "RoutingSettings",
+    "ServerSettings",
+    "Settings",
+    "SkillSettings",
+    "UpstreamSettings",
+    "load",
+    "schema",
+]

@@ -1,0 +1,290 @@
+"""Files, environment and flags -> `Settings`, with the origin of each value and all mistakes at once.
+
+Order, later wins: /etc/lanewise/lanewise.toml, ~/.config/lanewise/lanewise.toml, ./lanewise.toml (or only the file
+of ``--config``), environment, flags. Errors read ``lanewise.toml:10: what``; the line comes from `Lines`, since the
+standard TOML reader keeps no positions. Knows nothing of what the settings mean.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lanewise.config.settings import Settings
+from lanewise.errors import ConfigError
+
+ENVIRONMENT = {
+    "LANEWISE_DATA": "server.data",
+    "LANEWISE_DATABASE_URL": "server.database_url",
+    "LANEWISE_HOST": "server.host",
+    "LANEWISE_PORT": "server.port",
+    "LANEWISE_LOG": "server.log",
+    "LANEWISE_MODE": "routing.mode",
+    "LANEWISE_BASELINE": "routing.baseline",
+}
+"""Environment variable -> setting. Secrets are not here: config holds only the names of their variables."""
+
+ROWS = ("providers", "models", "skills", "keys")
+"""Sections whose entries are rows named by the user."""
+
+_KEY = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)"""
+_DOTTED = rf"{_KEY}(?:\s*\.\s*{_KEY})*"
+_HEADER = re.compile(rf"^\s*\[\[?\s*({_DOTTED})\s*\]\]?")
+_PAIR = re.compile(rf"^\s*({_DOTTED})\s*=")
+_INLINE = re.compile(rf"[{{,]\s*({_KEY})\s*=")
+_PATH = re.compile(r"`\$(?P<path>[^`]*)`")
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`")
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a value came from, e.g. ``./lanewise.toml:3`` or ``LANEWISE_PORT``."""
+
+    source: str
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings with the origin of every value that is not a default, by dotted path."""
+
+    settings: Settings
+    origins: dict[str, Origin]
+    files: tuple[Path, ...]
+    """Files that were read; the reload watches them."""
+
+
+class Lines:
+    """Dotted path -> line number of a TOML text, found by reading its headers and keys."""
+
+    def __init__(self, text: str) -> None:
+        self._lines: dict[str, int] = {}
+        table = ""
+        for number, line in enumerate(text.splitlines(), start=1):
+            if header := _HEADER.match(line):
+                table = _plain(header[1])
+                self._lines.setdefault(table, number)
+            elif pair := _PAIR.match(line):
+                path = f"{table}.{_plain(pair[1])}".lstrip(".")
+                self._lines.setdefault(path, number)
+                for inner in _INLINE.finditer(line, pair.end()):
+                    self._lines.setdefault(f"{path}.{_plain(inner[1])}", number)
+
+    def of(self, path: str) -> int:
+        """Line of `path` or of its nearest known parent; 1 where none is known."""
+        while path:
+            if path in self._lines:
+                return self._lines[path]
+            path = path.rpartition(".")[0]
+        return 1
+
+
+def _plain(dotted: str) -> str:
+    return ".".join(part.strip("\"'") for part in re.findall(_KEY, dotted))
+
+
+def load(
+    *,
+    env: Mapping[str, str],
+    config: Path | None = None,
+    flags: Mapping[str, Any] | None = None,
+    cwd: Path | None = None,
+    home: Path | None = None,
+) -> Loaded:
+    """Merge all sources and check them.
+
+    Args:
+        env: The process environment.
+        config: Only this file is read; otherwise the three usual places, or ``LANEWISE_CONFIG``.
+        flags: Dotted path -> value of command-line flags that were given.
+        cwd: Folder of the project file, the current one by default.
+        home: Home folder, the user's by default.
+
+    Raises:
+        ConfigError: With every problem of every source, each as ``file:line: what``.
+    """
+    if config is None and env.get("LANEWISE_CONFIG"):
+        config = Path(env["LANEWISE_CONFIG"])
+    found = [config] if config else [p for p in _usual(cwd or Path(), home or Path.home()) if p.is_file()]
+    problems: list[str] = []
+    merged: dict[str, Any] = {}
+    origins: dict[str, Origin] = {}
+    for path in found:
+        _read(path, merged, origins, problems)
+    for name, dotted in ENVIRONMENT.items():
+        if value := env.get(name):
+            _put(merged, dotted, _as_number(value) if dotted.endswith(".port") else value)
+            origins[dotted] = Origin(name)
+    for dotted, value in (flags or {}).items():
+        _put(merged, dotted, value)
+        origins[dotted] = Origin("--" + dotted.rpartition(".")[2].replace("_", "-"))
+    if problems:
+        raise ConfigError(problems)
+    try:
+        settings = msgspec.convert(merged, Settings)
+    except msgspec.ValidationError as error:
+        dotted, what = _explain(str(error))
+        origin = origins.get(dotted) or Origin("settings")
+        raise ConfigError([f"{origin.source}: {what}"]) from None
+    _check_references(settings, origins)
+    return Loaded(settings=settings, origins=origins, files=tuple(found))
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of the file, for editors (``#:schema``)."""
+    return msgspec.json.schema(Settings)
+
+
+def _usual(cwd: Path, home: Path) -> list[Path]:
+    return [
+        Path("/etc/lanewise/lanewise.toml"),
+        home / ".config" / "lanewise" / "lanewise.toml",
+        cwd / "lanewise.toml",
+    ]
+
+
+def _read(path: Path, merged: dict[str, Any], origins: dict[str, Origin], problems: list[str]) -> None:
+    """Merge one file; its problems are collected section by section, so that one run shows them all."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = tomllib.loads(text)
+    except FileNotFoundError:
+        problems.append(f"{path}: no such file; hint: check --config or write one, `lanewise config schema` helps")
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"{path}: cannot be read: {error}")
+        return
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r"at line (\d+)", str(error))
+        number = at[1] if at else str(text.count("\n") + 1)
+        what = re.sub(r" \(at .*\)", "", str(error))
+        problems.append(f"{path}:{number}: {what}; hint: this is not TOML")
+        return
+    lines = Lines(text)
+    here = {dotted: Origin(f"{path}:{lines.of(dotted)}") for dotted, _ in _leaves(document)}
+    for prefix, piece in _pieces(document):
+        for dotted, what in _mistakes(prefix, piece):
+            problems.append(f"{path}:{lines.of(dotted)}: {what}")
+    _merge(merged, document)
+    origins.update(here)
+
+
+def _pieces(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The document as one-row documents, since the checker's paths do not name the row of a table of rows."""
+    for section, content in document.items():
+        if section in ROWS and isinstance(content, dict):
+            for row, value in content.items():
+                yield f"{section}.{row}", {section: {row: value}}
+        else:
+            yield section, {section: content}
+
+
+def _mistakes(prefix: str, piece: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """All mistakes of one piece as (dotted path, what), by mending each and looking again."""
+    piece = copy.deepcopy(piece)
+    for _ in range(50):
+        try:
+            msgspec.convert(piece, Settings)
+        except msgspec.ValidationError as error:
+            dotted, what = _explain(str(error), prefix)
+            yield dotted, what
+            if not _remove(piece, dotted):
+                return
+        else:
+            return
+
+
+def _explain(message: str, prefix: str = "") -> tuple[str, str]:
+    """A checker's message as (dotted path, what and hint)."""
+    located = _PATH.search(message)
+    dotted = re.sub(r"\[\d+\]", "", located["path"]).strip(".") if located else ""
+    if prefix:
+        dotted = re.sub(r"^\w+(\[\.\.\.\])?", prefix, dotted) or prefix
+    if unknown := _UNKNOWN.search(message):
+        field = unknown["field"]
+        dotted = f"{dotted}.{field}" if located else field
+        close = difflib.get_close_matches(field, _field_names(), n=1)
+        hint = f"did you mean `{close[0]}`?" if close else "see `lanewise config schema`"
+        return dotted, f"unknown setting `{dotted}`; hint: {hint}"
+    what = _PATH.sub("", message).replace(" - at ", "").strip()
+    return dotted, f"`{dotted}`: {what}" if dotted else what
+
+
+def _remove(document: dict[str, Any], dotted: str) -> bool:
+    """Take the value at `dotted` away; False where there is none (a missing one cannot be mended)."""
+    inner: Any = document
+    rest = dotted
+    while isinstance(inner, dict):
+        if rest in inner:
+            del inner[rest]
+            return True
+        key = next((k for k in inner if rest.startswith(f"{k}.")), None)
+        if key is None:
+            return False
+        inner, rest = inner[key], rest[len(key) + 1 :]
+    return False
+
+
+def _field_names() -> list[str]:
+    names: set[str] = set()
+    pending: list[Any] = [Settings]  # a type expression has no type of its own
+    while pending:
+        kind = pending.pop()
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            for field in msgspec.structs.fields(kind):
+                names.add(field.name)
+                pending.append(field.type)
+        pending.extend(getattr(kind, "__args__", ()))
+    return sorted(names)
+
+
+def _leaves(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in document.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
+    for key, value in other.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = copy.deepcopy(value)
+
+
+def _put(into: dict[str, Any], dotted: str, value: Any) -> None:
+    *parents, last = dotted.split(".")
+    for parent in parents:
+        into = into.setdefault(parent, {})
+    into[last] = value
+
+
+def _as_number(text: str) -> int | str:
+    return int(text) if text.isascii() and text.isdigit() else text
+
+
+def _check_references(settings: Settings, origins: dict[str, Origin]) -> None:
+    """Names that point at rows which do not exist."""
+    problems = []
+
+    def missing(dotted: str, name: str, kind: str, known: Mapping[str, object]) -> None:
+        origin = origins.get(dotted) or Origin("settings")
+        close = difflib.get_close_matches(name, list(known), n=1)
+        hint = f"did you mean `{close[0]}`?" if close else f"add [{kind}.{name}]"
+        problems.append(f"{origin.source}: `{dotted}` names {kind[:-1]} {name!r}, which is not there; hint: {hint}")
+
+    for model, row in settings.models.items():
+        for provider in (row.provider,) if isinstance(row.provider, str) else row.provider:
+            if provider not in settings.providers:
+                missing(f"models.{model}.provider", provider, "providers", settings.providers)
+    for alias, target in settings.aliases.items():
+        if target not in settings.models:
+            missing(f"aliases.{alias}", target, "models", settings.models)
+    if problems:
+        raise ConfigError(problems)
