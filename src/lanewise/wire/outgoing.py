@@ -1,0 +1,69 @@
+"""The body that goes upstream: the client's bytes, or the same with one value spliced.
+
+Two things may change: the model, when another one was chosen, and (Chat only) the request for usage at the end of a
+stream. A body that changes nothing is passed on as it came, compressed or not.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import msgspec
+
+from lanewise.journey import Request, Value
+from lanewise.wire.body import TopLevel, replaced, with_key
+
+
+class Outgoing(Value, frozen=True, kw_only=True):
+    """What to send."""
+
+    target: str
+    """Path and query."""
+    body: bytes
+    rewritten: bool
+    """The body is no longer the client's bytes: its content-encoding is gone and its length has changed."""
+    hides_usage: bool = False
+    """Usage was asked for on our own account; the extra chunk must not reach the client."""
+
+
+def outgoing(request: Request, model: str, *, ask_usage: bool) -> Outgoing:
+    """The request towards a provider that knows the model as `model`.
+
+    Args:
+        request: The client's.
+        model: The provider's name for the model.
+        ask_usage: Ask for usage even where nothing else changes.
+    """
+    target = request.target
+    if request.dialect == "gemini":
+        if request.model and model != request.model:
+            target = target.replace(f"/models/{request.model}", f"/models/{quote(model, safe='')}", 1)
+        return Outgoing(target=target, body=request.body, rewritten=False)
+    changes = request.model_span is not None and model != request.model
+    body = request.plain
+    if changes and request.model_span is not None:
+        body = replaced(body, request.model_span, model)
+    hides = (
+        request.dialect == "chat"
+        and request.operation == "generate"
+        and request.stream
+        and not request.include_usage
+        and (changes or ask_usage)
+    )
+    if hides:
+        body = _asking_usage(body)
+    if not changes and not hides:
+        return Outgoing(target=target, body=request.body, rewritten=False)
+    return Outgoing(target=target, body=body, rewritten=True, hides_usage=hides)
+
+
+def _asking_usage(body: bytes) -> bytes:
+    top = TopLevel(body)
+    raw = top.value("stream_options")
+    if raw is None:
+        return with_key(body, "stream_options", {"include_usage": True})
+    try:
+        options = msgspec.json.decode(raw, type=dict[str, msgspec.Raw] | None) or {}
+    except msgspec.MsgspecError:
+        return body
+    return replaced(body, top.spans["stream_options"], options | {"include_usage": True})
