@@ -1,1 +1,22 @@
-"""."""
+"""Getting an answer from a provider and passing it on: deadlines, tries, failover, breakers, keep-alives."""
+
+from lanewise.upstream.attempt import Dispatcher, Reached, Trail
+from lanewise.upstream.health import Health
+from lanewise.upstream.providers import Provider, can_authorise, credential_of, providers
+from lanewise.upstream.relay import Relay, Sink
+from lanewise.upstream.transport import PyreqwestTransport, Transport
+
+__all__ = [
+    "Dispatcher",
+    "Health",
+    "Provider",
+    "PyreqwestTransport",
+    "Reached",
+    "Relay",
+    "Sink",
+    "Trail",
+    "Transport",
+    "can_authorise",
+    "credential_of",
+    "providers",
+]

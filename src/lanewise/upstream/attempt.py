@@ -1,0 +1,261 @@
+"""Reaching an answer: tries, pauses, failover. All of it before the first byte; none after.
+
+An error status is the provider's word: the last one that came is handed on unchanged, never replaced by ours.
+Knows no dialect beyond the headers that carry a credential.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import email.utils
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import NamedTuple
+
+import msgspec
+
+from lanewise.config import UpstreamSettings
+from lanewise.errors import NoCredential, UpstreamError
+from lanewise.journey import Attempt, Candidate, Request
+from lanewise.upstream.health import Endpoint, Health
+from lanewise.upstream.providers import Provider, upstream_headers
+from lanewise.upstream.transport import Answer, Sending, Transport
+from lanewise.wire import Outgoing, outgoing
+
+RETRIED = frozenset({408, 429, 500, 502, 503, 504, 529})
+"""Statuses that a later try, here or elsewhere, may turn into an answer. 529 is Anthropic's `overloaded`."""
+
+FAULTS = frozenset({500, 502, 503, 504, 529})
+"""Statuses that count towards the breaker; 429 is a healthy endpoint saying no."""
+
+MAX_BACKOFF_S = 8.0
+
+
+class Left(NamedTuple):
+    """What remains if this try fails."""
+
+    here: bool
+    """Another try at the same endpoint."""
+    elsewhere: bool
+    """Another candidate."""
+
+
+class _Open(NamedTuple):
+    answer: Answer
+    endpoint: Endpoint
+
+
+class Reached:
+    """An answer whose head has come, and how it was reached."""
+
+    def __init__(self, answer: Answer, candidate: Candidate, sent: Outgoing, endpoint: Endpoint) -> None:
+        self.answer = answer
+        self.candidate = candidate
+        self.sent = sent
+        self._endpoint = endpoint
+
+    def broke(self, now: float) -> None:
+        """The answer was cut after its head: the breaker hears of it."""
+        self._endpoint.failed(now)
+
+
+class Trail:
+    """The attempts of one call, kept outside so that they survive a failure or a cancellation."""
+
+    def __init__(self, *, utcnow: Callable[[], dt.datetime], monotonic: Callable[[], float]) -> None:
+        self._utcnow = utcnow
+        self._monotonic = monotonic
+        self._attempts: list[Attempt] = []
+        self._started = 0.0
+        self.failure: UpstreamError | None = None
+        """The last failure that left no answer to relay."""
+        self.first_sent_at: float | None = None
+        """Monotonic time of the first hand-over to the transport: where our own overhead ends."""
+
+    def begin(self, candidate: Candidate) -> None:
+        """An attempt starts now."""
+        self._started = self._monotonic()
+        if self.first_sent_at is None:
+            self.first_sent_at = self._started
+        number = len(self._attempts) + 1
+        self._attempts.append(Attempt(number=number, candidate=candidate, started_at=self._utcnow()))
+
+    def head(self, answer: Answer) -> None:
+        """Its response head has come."""
+        request_id = next((v for k, v in answer.headers if k in {"request-id", "x-request-id"}), "")
+        self._change(status=answer.status, first_byte_us=self._elapsed_us(), upstream_request_id=request_id)
+
+    def failed(self, error: UpstreamError) -> None:
+        """It came to nothing."""
+        self.failure = error
+        self.end(error=error.code)
+
+    def end(self, error: str = "") -> None:
+        """It is over; the first error that was set stays."""
+        self._change(duration_us=self._elapsed_us(), error=self._attempts[-1].error or error)
+
+    def _elapsed_us(self) -> int:
+        return int((self._monotonic() - self._started) * 1e6)
+
+    def _change(self, **changes: object) -> None:
+        self._attempts[-1] = msgspec.structs.replace(self._attempts[-1], **changes)
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """All attempts so far."""
+        return tuple(self._attempts)
+
+
+class Dispatcher:
+    """Sends a call along its plan until something answers."""
+
+    def __init__(
+        self,
+        *,
+        providers: Mapping[str, Provider],
+        settings: UpstreamSettings,
+        transport: Transport,
+        health: Health,
+        env: Mapping[str, str],
+        monotonic: Callable[[], float],
+        utcnow: Callable[[], dt.datetime],
+        rng: random.Random,
+    ) -> None:
+        self._providers = providers
+        self._settings = settings
+        self._transport = transport
+        self._health = health
+        self._env = env
+        self._monotonic = monotonic
+        self._utcnow = utcnow
+        self._rng = rng
+
+    def trail(self) -> Trail:
+        """A fresh record of attempts for one call."""
+        return Trail(utcnow=self._utcnow, monotonic=self._monotonic)
+
+    @asynccontextmanager
+    async def reach(
+        self, request: Request, plan: Sequence[Candidate], *, addressed: str, trail: Trail
+    ) -> AsyncIterator[Reached]:
+        """Open the first answer that the plan yields.
+
+        Args:
+            request: The client's call.
+            plan: Candidates in order; not empty.
+            addressed: Name of the provider that the client itself addressed: the only one its credential may reach.
+            trail: Filled with every attempt.
+
+        Raises:
+            NoCredential: No candidate may be sent a credential it accepts.
+            UpstreamError: Nothing answered; the last candidate's failure.
+        """
+        async with AsyncExitStack() as opened:
+            reached = await self._first_answer(request, plan, addressed, trail, opened)
+            try:
+                yield reached
+            finally:
+                trail.end()
+
+    async def _first_answer(
+        self, request: Request, plan: Sequence[Candidate], addressed: str, trail: Trail, opened: AsyncExitStack
+    ) -> Reached:
+        candidates = self._health.admitted(plan)
+        tries = 1 + self._settings.retries
+        refused: NoCredential | None = None
+        for candidate in candidates:
+            try:
+                sending, sent = self._sending(request, candidate, addressed)
+            except NoCredential as error:
+                refused = refused or error
+                continue
+            for number in range(1, tries + 1):
+                left = Left(here=number < tries, elsewhere=candidate is not candidates[-1])
+                found = await self._try(sending, candidate, number, left, trail, opened)
+                if isinstance(found, _Open):
+                    return Reached(found.answer, candidate, sent, found.endpoint)
+                if found is None:
+                    break
+                await asyncio.sleep(found)
+        raise trail.failure or refused or UpstreamError("no candidate could be asked")
+
+    async def _try(
+        self, sending: Sending, candidate: Candidate, number: int, left: Left, trail: Trail, opened: AsyncExitStack
+    ) -> _Open | float | None:
+        """One attempt: its open answer, or the pause before the next try here, or None to go on elsewhere."""
+        async with AsyncExitStack() as mine:
+            endpoint = mine.enter_context(self._health.call(candidate.provider))
+            trail.begin(candidate)
+            try:
+                answer = await mine.enter_async_context(self._transport.send(sending))
+            except UpstreamError as error:
+                endpoint.failed(self._monotonic())
+                trail.failed(error)
+                again = left.here and error.code == "connect_failed"
+                return self._backoff_s(number) if again else None
+            except asyncio.CancelledError:
+                endpoint.abandoned()
+                trail.end(error="client_left")
+                raise
+            trail.head(answer)
+            if answer.status in FAULTS:
+                endpoint.failed(self._monotonic())
+            else:
+                endpoint.succeeded()
+            pause_s = self._pause_s(answer, number) if left.here else None
+            if answer.status in RETRIED and (pause_s is not None or left.elsewhere):
+                trail.end(error="upstream_status")
+                return pause_s
+            await opened.enter_async_context(mine.pop_all())
+            return _Open(answer, endpoint)
+
+    def _sending(self, request: Request, candidate: Candidate, addressed: str) -> tuple[Sending, Outgoing]:
+        provider = self._providers[candidate.provider]
+        sent = outgoing(request, candidate.upstream_model, ask_usage=provider.ask_stream_usage)
+        headers = upstream_headers(
+            request.headers,
+            provider,
+            request.dialect,
+            self._env,
+            addressed=candidate.provider == addressed,
+            rewritten=sent.rewritten,
+        )
+        sending = Sending(
+            method=request.method,
+            url=provider.url(sent.target),
+            headers=headers,
+            body=sent.body,
+            first_byte_s=provider.first_byte_s,
+        )
+        return sending, sent
+
+    def _pause_s(self, answer: Answer, number: int) -> float | None:
+        """How long to wait before the next try here; None if the provider asks for longer than we wait."""
+        asked = retry_after_s(answer.headers, self._utcnow())
+        if asked is None:
+            return self._backoff_s(number)
+        return asked if asked <= self._settings.max_retry_after_s else None
+
+    def _backoff_s(self, number: int) -> float:
+        """Doubling pause with full jitter, so that clients of one outage do not return together."""
+        ceiling: float = min(MAX_BACKOFF_S, self._settings.backoff_s * 2 ** (number - 1))
+        return self._rng.uniform(ceiling / 2, ceiling)
+
+
+def retry_after_s(headers: Sequence[tuple[str, str]], now: dt.datetime) -> float | None:
+    """Seconds asked for by `retry-after-ms` or `retry-after` (seconds or HTTP date); None if neither can be read."""
+    for name, value in headers:
+        if name == "retry-after-ms" and value.replace(".", "", 1).isdigit():
+            return float(value) / 1000
+    for name, value in headers:
+        if name != "retry-after":
+            continue
+        if value.replace(".", "", 1).isdigit():
+            return float(value)
+        try:
+            return max(0.0, (email.utils.parsedate_to_datetime(value) - now).total_seconds())
+        except (ValueError, TypeError):
+            return None
+    return None

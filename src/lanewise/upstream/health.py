@@ -1,0 +1,108 @@
+"""What we know of each provider while we run: calls in flight and a circuit breaker. In memory, per process.
+
+A breaker steers, it never refuses: calls go round an open endpoint while another can serve them; where none can,
+the open one is tried all the same, once. Knows no HTTP; the clock is injected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+from lanewise.journey import Candidate
+
+BreakerState = Literal["closed", "open", "half_open"]
+
+
+class Endpoint:
+    """State of one provider."""
+
+    __slots__ = ("_failures", "_open_s", "_opened_at", "_probing", "_threshold", "in_flight")
+
+    def __init__(self, *, threshold: int, open_s: float) -> None:
+        self.in_flight = 0
+        self._threshold = threshold
+        self._open_s = open_s
+        self._failures = 0
+        self._opened_at: float | None = None
+        self._probing = False
+
+    def state(self, now: float) -> BreakerState:
+        """Closed, open, or half open (one probe may pass)."""
+        if self._opened_at is None:
+            return "closed"
+        return "half_open" if now - self._opened_at >= self._open_s else "open"
+
+    def admits(self, now: float) -> bool:
+        """Whether a call should be sent; in the half-open state only while no probe is under way."""
+        state = self.state(now)
+        return state == "closed" or (state == "half_open" and not self._probing)
+
+    def sent(self, now: float) -> None:
+        """A call goes out; in the half-open state it is the probe."""
+        self.in_flight += 1
+        if self.state(now) == "half_open":
+            self._probing = True
+
+    def left(self) -> None:
+        """A call came back, in whatever way."""
+        self.in_flight -= 1
+
+    def succeeded(self) -> None:
+        """The endpoint answered: close the breaker."""
+        self._failures = 0
+        self._opened_at = None
+        self._probing = False
+
+    def failed(self, now: float) -> None:
+        """The endpoint failed: count it, open the breaker at the threshold, or again after a failed probe."""
+        self._failures += 1
+        if self._probing or self._failures >= self._threshold:
+            self._opened_at = now
+        self._probing = False
+
+    def abandoned(self) -> None:
+        """The client left before the endpoint could show anything: a probe gives its turn back."""
+        self._probing = False
+
+
+class Health:
+    """The endpoints by provider name, made on first use; survives a reload of the config."""
+
+    def __init__(self, *, threshold: int, open_s: float, monotonic: Callable[[], float]) -> None:
+        self._threshold = threshold
+        self._open_s = open_s
+        self._monotonic = monotonic
+        self._endpoints: dict[str, Endpoint] = {}
+
+    def of(self, provider: str) -> Endpoint:
+        """The endpoint of `provider`."""
+        found = self._endpoints.get(provider)
+        if found is None:
+            found = self._endpoints[provider] = Endpoint(threshold=self._threshold, open_s=self._open_s)
+        return found
+
+    def admitted(self, plan: Sequence[Candidate]) -> tuple[Candidate, ...]:
+        """`plan` without the endpoints whose breaker is open; its first alone if all are."""
+        now = self._monotonic()
+        return tuple(c for c in plan if self.of(c.provider).admits(now)) or tuple(plan[:1])
+
+    def states(self) -> dict[str, BreakerState]:
+        """Breaker state by provider, for metrics and the status page."""
+        now = self._monotonic()
+        return {name: endpoint.state(now) for name, endpoint in self._endpoints.items()}
+
+    def in_flight(self) -> dict[str, int]:
+        """Calls in flight by provider: the first signal of a queue."""
+        return {name: endpoint.in_flight for name, endpoint in self._endpoints.items()}
+
+    @contextmanager
+    def call(self, provider: str) -> Iterator[Endpoint]:
+        """Count a call as in flight while the context lasts."""
+        endpoint = self.of(provider)
+        endpoint.sent(self._monotonic())
+        try:
+            yield endpoint
+        finally:
+            endpoint.left()

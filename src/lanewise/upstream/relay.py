@@ -1,0 +1,244 @@
+"""Passing an answer on while it arrives: status, headers, body or events, and what its bytes say of usage and end.
+
+A stream goes on in whole events, so that a keep-alive or an error can stand between any two. A whole answer of
+known kind is held until complete, so that a torn one becomes an error instead of half a JSON; a very large one is
+passed on as it comes. Knows no policy and no money.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Protocol
+
+from lanewise.errors import IdleTimeout, LanewiseError, StreamCut
+from lanewise.journey import Dialect, Usage
+from lanewise.upstream.providers import downstream_headers
+from lanewise.upstream.transport import Answer
+from lanewise.wire import Framer, Meter, facts, keep_alive, last_event, meter
+
+HELD_BYTES = 4 << 20
+"""Whole answers up to this size are held until complete."""
+
+
+class Sink(Protocol):
+    """Where an answer goes: one head, then bytes, then the end."""
+
+    async def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
+        """Send the head."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes of the body; returns when the client can take more."""
+        ...
+
+    async def end(self) -> None:
+        """The body is complete."""
+        ...
+
+
+class Relay:
+    """Passes one answer on. Its fields tell what came of it, also after an exception."""
+
+    def __init__(self, *, dialect: Dialect, call_id: str, monotonic: Callable[[], float]) -> None:
+        self._dialect = dialect
+        self._call_id = call_id
+        self._monotonic = monotonic
+        self.started = False
+        """The head was sent: from here on an error can only be told inside the body."""
+        self.status = 0
+        self.error = ""
+        self.usage: Usage | None = None
+        self.stop_reason = ""
+        self.sent_bytes = 0
+        self.text_bytes = 0
+        """Bytes of generated content, the base of an estimate where no usage came."""
+        self.first_byte_at: float | None = None
+
+    async def whole(
+        self, answer: Answer, sink: Sink, describe: Callable[[Usage | None], Sequence[tuple[str, str]]], idle_s: float
+    ) -> None:
+        """Pass on an answer that is not a stream.
+
+        Args:
+            answer: The provider's.
+            sink: The client's.
+            describe: Our own headers, given the usage where the answer was held; None where it is not known yet.
+            idle_s: Longest silence.
+
+        Raises:
+            StreamCut: It broke off; nothing was sent unless `started`.
+            IdleTimeout: It fell silent; likewise.
+        """
+        held: list[bytes] = []
+        size = 0
+        async for chunk in _chunks(answer, idle_s):
+            held.append(chunk)
+            size += len(chunk)
+            if size > HELD_BYTES and not self.started:
+                await self._start(sink, answer, describe(None))
+            if self.started:
+                await self._send(sink, b"".join(held))
+                held.clear()
+        body = b"".join(held)
+        if not self.started:
+            found = facts(self._dialect, _readable(body, answer)) if answer.status < 400 else None
+            if found:
+                self.usage, self.stop_reason = found.usage, found.stop_reason
+            self.text_bytes = len(body)
+            headers = [*describe(self.usage), ("content-length", str(len(body)))]
+            await self._start(sink, answer, headers)
+            if body:
+                await self._send(sink, body)
+        await sink.end()
+
+    async def stream(
+        self,
+        answer: Answer,
+        sink: Sink,
+        headers: Sequence[tuple[str, str]],
+        *,
+        idle_s: float,
+        ping_s: float,
+        hide_usage: bool,
+    ) -> None:
+        """Pass on a stream of events, with keep-alives in silence; a cut or silent one ends as the dialect's error.
+
+        Raises:
+            StreamCut, IdleTimeout: After the error event was sent, so that the caller can record it.
+        """
+        gauge = meter(self._dialect, hide_usage=hide_usage)
+        framer = Framer()
+        await self._start(sink, answer, headers)
+        watch = _Watch(self._monotonic, sink, keep_alive(self._dialect), idle_s=idle_s, ping_s=ping_s)
+        try:
+            with watch:
+                while (chunk := await watch.reading(answer.chunk())) is not None:
+                    if block := framer.feed(chunk):
+                        if block := gauge.feed(block):
+                            await self._send(sink, block)
+                        self._note(gauge)
+            await self._finish(sink, gauge, framer)
+        except (StreamCut, IdleTimeout) as error:
+            if not gauge.ended:
+                await self._tell(sink, gauge, error)
+            await sink.end()
+            if not gauge.ended:
+                raise
+        finally:
+            self._note(gauge)
+
+    async def _finish(self, sink: Sink, gauge: Meter, framer: Framer) -> None:
+        """The upstream closed cleanly: still a cut if the dialect's terminal event never came."""
+        rest = framer.rest()
+        if rest and not gauge.ended:
+            gauge.feed(rest + b"\n\n")
+        if not gauge.ended:
+            raise StreamCut("the answer ended before its last event")
+        if rest:
+            await self._send(sink, rest)
+        await sink.end()
+
+    async def _tell(self, sink: Sink, gauge: Meter, error: LanewiseError) -> None:
+        sequence, created = gauge.last_words()
+        await self._send(sink, last_event(self._dialect, error, self._call_id, sequence, created))
+
+    def _note(self, gauge: Meter) -> None:
+        self.usage, self.stop_reason, self.text_bytes = gauge.usage, gauge.stop_reason, gauge.text_bytes
+        self.error = self.error or gauge.error
+
+    async def _start(self, sink: Sink, answer: Answer, headers: Sequence[tuple[str, str]]) -> None:
+        self.started, self.status = True, answer.status
+        await sink.start(answer.status, [*downstream_headers(answer.headers), *headers])
+
+    async def _send(self, sink: Sink, data: bytes) -> None:
+        if self.first_byte_at is None:
+            self.first_byte_at = self._monotonic()
+        self.sent_bytes += len(data)
+        await sink.write(data)
+
+
+async def _chunks(answer: Answer, idle_s: float) -> AsyncIterator[bytes]:
+    while True:
+        try:
+            async with asyncio.timeout(idle_s):
+                chunk = await answer.chunk()
+        except TimeoutError:
+            raise IdleTimeout(f"the provider sent nothing for {idle_s:g} s in the middle of its answer") from None
+        if chunk is None:
+            return
+        yield chunk
+
+
+def _readable(body: bytes, answer: Answer) -> bytes:
+    """The body without gzip, for providers that compress although asked not to; other codings stay unread."""
+    if any(name == "content-encoding" and value == "gzip" for name, value in answer.headers):
+        try:
+            return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(body, HELD_BYTES)
+        except zlib.error:
+            return b""
+    return body
+
+
+class _Watch:
+    """One timer for a whole stream: keep-alives in silence, and an end to a silence that is too long.
+
+    A timer per chunk would cost more than relaying the chunk.
+    """
+
+    def __init__(
+        self, monotonic: Callable[[], float], sink: Sink, ping: bytes, *, idle_s: float, ping_s: float
+    ) -> None:
+        self._monotonic = monotonic
+        self._sink = sink
+        self._ping = ping
+        self._idle_s = idle_s
+        self._ping_s = ping_s
+        self._heard_at = monotonic()
+        self._pinged_at = self._heard_at
+        self._reading = False
+        self._silent = False
+        self._pings: set[asyncio.Task[None]] = set()
+
+    def __enter__(self) -> None:
+        self._task = asyncio.current_task()
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(self._step_s(), self._check)
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        for ping in self._pings:
+            ping.cancel()
+
+    async def reading(self, chunk: Awaitable[bytes | None]) -> bytes | None:
+        """Await a chunk under the watch."""
+        self._reading = True
+        try:
+            return await chunk
+        except asyncio.CancelledError:
+            if self._silent and self._task is not None and self._task.uncancel() == 0:
+                raise IdleTimeout(f"the provider sent nothing for {self._idle_s:g} s") from None
+            raise
+        finally:
+            self._reading = False
+            self._heard_at = self._monotonic()
+
+    def _step_s(self) -> float:
+        return min(self._ping_s, self._idle_s) / 4
+
+    def _check(self) -> None:
+        now = self._monotonic()
+        if self._reading and now - self._heard_at >= self._idle_s and self._task is not None:
+            self._silent = True
+            self._task.cancel()
+            return
+        if self._reading and now - max(self._heard_at, self._pinged_at) >= self._ping_s:
+            self._pinged_at = now
+            task = self._loop.create_task(self._write_ping())
+            self._pings.add(task)
+            task.add_done_callback(self._pings.discard)
+        self._timer = self._loop.call_later(self._step_s(), self._check)
+
+    async def _write_ping(self) -> None:
+        await self._sink.write(self._ping)
