@@ -1,1 +1,82 @@
-"""."""
+"""The command line: one file per group of commands, imported only when its command runs.
+
+stdout is data, stderr is talk. Exit 0 done, 1 the user's input or a failed gate, 2 usage or our fault.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from lanewise import __version__
+from lanewise.errors import ConfigError, LanewiseError
+
+COMMANDS = {
+    "demo": "Route a simulated day of agent traffic and show what it saves.",
+    "serve": "Run the gateway.",
+    "connect": "Point an agent at the gateway, or undo it.",
+    "doctor": "Check keys, providers, ledger and agents; each failure ends in a command to run.",
+    "report": "What was spent and saved, by skill, lane, model and more.",
+    "explain": "Why a call went where it went, or where a request would go.",
+    "classify": "Skill and turn of a text or a request.",
+    "models": "The models that may answer, with lane, tier and price.",
+    "prices": "Show, update and compare the price snapshot.",
+    "config": "Show the configuration with its origins, check it, print its schema.",
+    "keys": "Make a key for callers of a gateway that others can reach.",
+}
+"""Command, which is also its module in this folder, -> one line of help, here so that `--help` imports nothing."""
+
+
+class Lazy(click.Group):
+    """A group that imports a command's module when the command is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of a first day with Lanewise."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command, or None if there is none of this name."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"lanewise.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lanewise")
+def lanewise() -> None:
+    """Route the traffic of AI coding agents to the cheapest model that holds quality, and prove it."""
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    try:
+        lanewise(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except ConfigError as error:
+        click.echo(f"error: the configuration cannot be used\n\n{error}", err=True)
+        sys.exit(1)
+    except LanewiseError as error:
+        message, _, hint = str(error).partition("\n\n")
+        click.echo(f"error: {message}" + (f"\n\n{hint}" if hint else ""), err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

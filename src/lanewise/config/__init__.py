@@ -1,5 +1,6 @@
 """lanewise.toml, the environment and flags become one frozen `Settings`; every mistake is reported with its line."""
 
+from lanewise.config.durations import duration_s
 from lanewise.config.load import Loaded, Origin, load, schema
 from lanewise.config.settings import (
     CaptureSettings,
@@ -27,6 +28,7 @@ __all__ = [
     "Settings",
     "SkillSettings",
     "UpstreamSettings",
+    "duration_s",
     "load",
     "schema",
 ]

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from lanewise.config.durations import PATTERN
 from lanewise.journey import Dialect, Lane, Mode, Skill, Tier
 
 Seconds = Annotated[float, Meta(gt=0)]
@@ -159,14 +160,16 @@ class SkillSettings(Section, frozen=True, kw_only=True):
     mode: Annotated[Mode | None, Meta(description="Overrides routing.mode.")] = None
     lanes: Annotated[Lanes | None, Meta(description="Only these lanes, in order of preference.")] = None
     tier: Annotated[Tier | None, Meta(description="Only this tier.")] = None
-    deadline: Annotated[str, Meta(description="Time allowed where the caller gives none, e.g. `8h`.")] = ""
+    deadline: Annotated[
+        str, Meta(pattern=PATTERN, description="Time allowed where the caller gives none, e.g. `8h`.")
+    ] = ""
 
 
 class KeySettings(Section, frozen=True, kw_only=True):
     """A caller's key. Only its hash is stored."""
 
     hash: Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$", description="`sha256:` and the hex digest of the key.")]
-    deadline: Annotated[str, Meta(description="Default deadline of its calls, e.g. `8h`.")] = ""
+    deadline: Annotated[str, Meta(pattern=PATTERN, description="Default deadline of its calls, e.g. `8h`.")] = ""
     tags: Annotated[tuple[str, ...], Meta(description="Tags written to the ledger.")] = ()
 
 

@@ -1,1 +1,8 @@
-"""."""
+"""The front door: HTTP and nothing but HTTP."""
+
+from lanewise.gateway.admin import application
+from lanewise.gateway.asgi import Gateway
+from lanewise.gateway.handle import Handler
+from lanewise.gateway.listen import bound_socket, server
+
+__all__ = ["Gateway", "Handler", "application", "bound_socket", "server"]

@@ -1,1 +1,5 @@
-"""."""
+"""Layer 2: which lanes may do this task, and why not the others. Labels and numbers in, no text, no models."""
+
+from lanewise.route.policy import LanePolicy, Load, rule
+
+__all__ = ["LanePolicy", "Load", "rule"]

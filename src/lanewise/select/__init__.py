@@ -1,1 +1,7 @@
-"""."""
+"""Layer 3: which model answers. Prices, capabilities and states in, no text."""
+
+from lanewise.select.catalog import Catalog, Entry
+from lanewise.select.choose import Choice, Need, choose
+from lanewise.select.pins import Pins
+
+__all__ = ["Catalog", "Choice", "Entry", "Need", "Pins", "choose"]

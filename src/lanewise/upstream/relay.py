@@ -102,13 +102,14 @@ class Relay:
         idle_s: float,
         ping_s: float,
         hide_usage: bool,
+        count_text: bool,
     ) -> None:
         """Pass on a stream of events, with keep-alives in silence; a cut or silent one ends as the dialect's error.
 
         Raises:
             StreamCut, IdleTimeout: After the error event was sent, so that the caller can record it.
         """
-        gauge = meter(self._dialect, hide_usage=hide_usage)
+        gauge = meter(self._dialect, hide_usage=hide_usage, count_text=count_text)
         framer = Framer()
         await self._start(sink, answer, headers)
         watch = _Watch(self._monotonic, sink, keep_alive(self._dialect), idle_s=idle_s, ping_s=ping_s)

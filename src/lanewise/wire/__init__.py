@@ -30,10 +30,16 @@ def facts(dialect: Dialect, body: bytes) -> Facts:
     return _FACTS[dialect](body)
 
 
-def meter(dialect: Dialect, *, hide_usage: bool = False) -> Meter:
-    """A fresh meter for one streamed answer; `hide_usage` applies to Chat only."""
+def meter(dialect: Dialect, *, hide_usage: bool = False, count_text: bool = False) -> Meter:
+    """A fresh meter for one streamed answer.
+
+    Args:
+        dialect: Of the answer.
+        hide_usage: Chat only: keep the usage chunk, which only we asked for, from the client.
+        count_text: Chat only: measure the generated text, since no usage is expected.
+    """
     if dialect == "chat":
-        return chat.ChatMeter(hide_usage=hide_usage)
+        return chat.ChatMeter(hide_usage=hide_usage, count_text=count_text)
     if dialect == "messages":
         return messages.MessagesMeter()
     return responses.ResponsesMeter() if dialect == "responses" else gemini.GeminiMeter()

@@ -123,8 +123,23 @@ class _Usage(msgspec.Struct):
     cost: Decimal | None = None
 
 
+class _Function(msgspec.Struct):
+    arguments: str | None = None
+
+
+class _CallDelta(msgspec.Struct):
+    function: _Function | None = None
+
+
+class _Delta(msgspec.Struct):
+    content: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[_CallDelta] | None = None
+
+
 class _Choice(msgspec.Struct):
     finish_reason: str | None = None
+    delta: _Delta | None = None
 
 
 class _Answer(msgspec.Struct):
@@ -170,9 +185,10 @@ class ChatMeter(Meter):
     A stream has ended at `[DONE]`, or, for servers that send none, once a finish reason was seen.
     """
 
-    def __init__(self, *, hide_usage: bool) -> None:
+    def __init__(self, *, hide_usage: bool, count_text: bool) -> None:
         super().__init__()
         self._hide_usage = hide_usage
+        self._count_text = count_text
 
     def feed(self, block: bytes) -> bytes:
         """See `Meter.feed`."""
@@ -200,5 +216,14 @@ class ChatMeter(Meter):
                 self.stop_reason, self.ended = finish, True
             if answer.usage and not answer.choices:
                 return True
-        self.text_bytes += len(event)
+        if self._count_text:
+            self._count(data_of(event))
         return False
+
+    def _count(self, data: bytes) -> None:
+        """Add the generated text of a chunk; done only where no usage is expected to come."""
+        for choice in tolerant(msgspec.Raw(data), _ANSWER, _Answer()).choices or []:
+            delta = choice.delta or _Delta()
+            self.text_bytes += len(delta.content or "") + len(delta.reasoning_content or "")
+            for call in delta.tool_calls or []:
+                self.text_bytes += len(call.function.arguments or "") if call.function else 0

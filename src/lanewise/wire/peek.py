@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from lanewise.errors import BodyTooLarge
+from lanewise.errors import BodyTooLarge, MalformedBody
 from lanewise.journey import Dialect, Operation, Request
 from lanewise.wire import chat, gemini, messages, responses
 from lanewise.wire.body import TopLevel
@@ -67,11 +67,11 @@ def peek(
     pairs = tuple(headers)
     encoding = next((value for name, value in pairs if name == "content-encoding"), "")
     plain = decoded(body, encoding, limit=max_body_bytes) if encoding else body
-    if operation == "other" and not _is_json(pairs):
+    top = _top(plain, operation)
+    if top is None:
         return Request(
             dialect=dialect, operation=operation, method=method, target=target, headers=pairs, body=body, plain=plain
         )
-    top = TopLevel(plain)
     parts = _READERS[dialect](top)
     session = next((value for name in _SESSION_HEADERS for key, value in pairs if key == name and value), "")
     by_name = dict(pairs)
@@ -104,5 +104,11 @@ def peek(
     )
 
 
-def _is_json(headers: Sequence[tuple[str, str]]) -> bool:
-    return any(name == "content-type" and "json" in value for name, value in headers)
+def _top(plain: bytes, operation: Operation) -> TopLevel | None:
+    """The body's top level; None for a call that is passed on unread and whose body is not a JSON object."""
+    if operation != "other":
+        return TopLevel(plain)
+    try:
+        return TopLevel(plain) if plain else None
+    except MalformedBody:
+        return None

@@ -68,13 +68,8 @@ def parts(top: TopLevel) -> Parts:
 
 
 def _input(raw: msgspec.Raw | None) -> str | list[msgspec.Raw]:
-    if raw is None:
-        return ""
-    try:
-        found: str | list[msgspec.Raw] = _INPUT.decode(raw)
-        return found
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return ""
+    nothing: str | list[msgspec.Raw] = ""
+    return tolerant(raw, _INPUT, nothing)
 
 
 def _message(raw: msgspec.Raw) -> Message:

@@ -1,0 +1,5 @@
+"""``python -m lanewise`` is the command ``lanewise``."""
+
+from lanewise.cli import main
+
+main()

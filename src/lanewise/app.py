@@ -1,0 +1,228 @@
+"""The composition root: builds every object once, wires them, owns start and stop. Read it to see what runs.
+
+Start: settings, database, ledger writer, prices, classifier, transport, router, gateway, server. Stop, in reverse:
+streams finish, the ledger is flushed, connections close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import random
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from lanewise.classify import Classifier
+from lanewise.config import Loaded, Settings
+from lanewise.errors import ConfigError, LanewiseError
+from lanewise.gateway import Gateway, Handler, application, bound_socket, server
+from lanewise.journey import CallRecord
+from lanewise.ledger import LedgerWriter
+from lanewise.money import PriceBook
+from lanewise.router import Router, World
+from lanewise.store import Database, open_database
+from lanewise.telemetry import Telemetry, export_span, log_call, tracer_for
+from lanewise.upstream import Health, PyreqwestTransport, Transport
+
+log = logging.getLogger("lanewise")
+
+RELOAD_CHECK_S = 2.0
+"""How often the config files are looked at; a change is served within this time."""
+
+LEDGER_CLOSE_S = 10.0
+
+
+def utcnow() -> dt.datetime:
+    """The process's wall clock."""
+    return dt.datetime.now(dt.UTC)
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's where it exists (not on Windows)."""
+    try:
+        import uvloop  # noqa: PLC0415 - absent on Windows
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+class Books:
+    """Where finished calls go: ledger, metrics, log, spans."""
+
+    def __init__(self, writer: LedgerWriter, telemetry: Telemetry, env: Mapping[str, str], style: str) -> None:
+        self._writer = writer
+        self._telemetry = telemetry
+        self._style = style
+        self._latest_names = "gen_ai_latest_experimental" in env.get("OTEL_SEMCONV_STABILITY_OPT_IN", "")
+        try:
+            self._tracer = tracer_for(env)
+        except ImportError:
+            self._tracer = None
+            log.warning("an OTLP endpoint is configured but not the exporter: pip install 'lanewise[otel]'")
+
+    def record(self, call: CallRecord) -> None:
+        """Take one call."""
+        self._writer.record(call)
+        self._telemetry.call_finished(call)
+        log_call(call, style=self._style)
+        if self._tracer is not None:
+            export_span(self._tracer, call, latest_names=self._latest_names)
+
+    def routing_failed(self) -> None:
+        """A bug of ours sent a call to the baseline."""
+        self._telemetry.routing_failed()
+
+
+class App:
+    """One running gateway."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        env: Mapping[str, str],
+        database: Database,
+        transport: Transport,
+        prices: PriceBook,
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self._env = env
+        self._prices = prices
+        self.writer = LedgerWriter(database, time.monotonic)
+        self._telemetry = Telemetry(
+            models=lambda: self.router.world.settings.models, providers=lambda: self.router.world.providers
+        )
+        self.health = Health(
+            threshold=settings.upstream.breaker_failures,
+            open_s=settings.upstream.breaker_open_s,
+            monotonic=time.monotonic,
+        )
+        self.router = Router(
+            world=World(settings, env, prices),
+            classifier=Classifier.load(),
+            transport=transport,
+            health=self.health,
+            recorder=Books(self.writer, self._telemetry, env, settings.server.log),
+            monotonic=time.monotonic,
+            utcnow=utcnow,
+            rng=random.Random(),  # noqa: S311 - jitter and ids, not secrets
+        )
+        self.asgi = Gateway(
+            Handler(self.router, monotonic=time.monotonic, utcnow=utcnow),
+            application(self.router, self, utcnow=utcnow),
+            body_timeout_s=lambda: self.router.world.settings.server.body_timeout_s,
+        )
+
+    def use(self, settings: Settings) -> None:
+        """Serve the next calls under `settings`; address and database stay those of the start."""
+        self.router.use(World(settings, self._env, self._prices))
+
+    def problems(self) -> list[str]:
+        """Why calls cannot be served properly now."""
+        found = []
+        if not self.router.world.providers:
+            found.append("no provider is configured")
+        if self.writer.dropped:
+            found.append(f"the ledger lost {self.writer.dropped} rows; see the log")
+        return found
+
+    def scrape(self) -> bytes:
+        """The text of /metrics."""
+        return self._telemetry.scrape(
+            breakers=self.health.states(), in_flight=self.health.in_flight(), dropped=self.writer.dropped
+        )
+
+
+def data_dir(settings: Settings) -> Path:
+    """The folder of the ledger and of updated prices."""
+    return Path(settings.server.data).expanduser()
+
+
+def database_url(settings: Settings) -> str:
+    """Where the ledger is: the configured URL, or a file in the data folder."""
+    return settings.server.database_url or str(data_dir(settings) / "ledger.db")
+
+
+@asynccontextmanager
+async def running(settings: Settings, *, env: Mapping[str, str]) -> AsyncIterator[tuple[App, str]]:
+    """A gateway that listens, as (app, base URL); leaving drains the streams and flushes the ledger.
+
+    Raises:
+        StartError: The address cannot be used.
+        StoreError: The ledger's database cannot be used.
+        ConfigError: A price in the data folder cannot be read.
+    """
+    where = settings.server
+    listener = bound_socket(where.host, where.port, has_keys=bool(settings.keys))
+    try:
+        database = open_database(database_url(settings))
+    except LanewiseError:
+        listener.close()
+        raise
+    transport = PyreqwestTransport(connect_s=settings.upstream.connect_s)
+    app = App(settings, env=env, database=database, transport=transport, prices=PriceBook.load(data_dir(settings)))
+    app.writer.start()
+    http = server(app.asgi, drain_s=where.drain_s, body_timeout_s=where.body_timeout_s)
+    serving = asyncio.create_task(http.serve(sockets=[listener]))
+    host, port = listener.getsockname()[:2]
+    try:
+        yield app, f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    finally:
+        http.should_exit = True
+        await serving
+        await transport.close()
+        await asyncio.to_thread(app.writer.close, LEDGER_CLOSE_S)
+        database.close()
+
+
+async def serve(
+    loaded: Loaded, *, env: Mapping[str, str], reload: Callable[[], Loaded], told: Callable[[str], None]
+) -> None:
+    """Run until SIGTERM or SIGINT; SIGHUP or a changed file reloads the config.
+
+    Args:
+        loaded: The configuration to start with.
+        env: The process environment.
+        reload: Reads the configuration again.
+        told: Called with the base URL once the gateway listens.
+    """
+    stop, again = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, again.set)
+    async with running(loaded.settings, env=env) as (app, url):
+        told(url)
+        watching = asyncio.create_task(_reloading(app, loaded, reload, again))
+        await stop.wait()
+        watching.cancel()
+        log.info("stopping: streams under way may finish")
+
+
+async def _reloading(app: App, loaded: Loaded, reload: Callable[[], Loaded], again: asyncio.Event) -> None:
+    """Swap the settings on SIGHUP or when a file changed; a bad file keeps the old ones and says why."""
+    seen = _stamps(loaded)
+    while True:
+        try:
+            async with asyncio.timeout(RELOAD_CHECK_S):
+                await again.wait()
+        except TimeoutError:
+            if _stamps(loaded) == seen:
+                continue
+        again.clear()
+        seen = _stamps(loaded)
+        try:
+            app.use(reload().settings)
+        except ConfigError as error:
+            log.error("config not reloaded, the old one stays:\n%s", error)  # noqa: TRY400 - told, not traced
+        else:
+            log.info("config reloaded")
+
+
+def _stamps(loaded: Loaded) -> tuple[float, ...]:
+    return tuple(path.stat().st_mtime if path.exists() else 0.0 for path in loaded.files)

@@ -1,0 +1,54 @@
+"""Part a text into prose and pasted code, line by line.
+
+Words inside pasted code say little about what is wanted of it (`error`, `test` and `select` are identifiers), so
+cues are read from prose; how much code there is counts for complexity. A line is judged by its shape alone, no
+language is known here.
+"""
+
+from __future__ import annotations
+
+import re
+
+from lanewise.journey import Value
+
+_CODE_LINE = re.compile(
+    r"""(?x)^(?:
+      [ ]{4,}\S.*
+    | \t+\S.*
+    | \s*(?:def|class|import|from|return|func|fn|pub|const|let|var|public|private|static|package|using|if|for|while
+        |else|elif|try|except|catch|switch|case|SELECT|\#include)\b.*[;:{})>\],]\s*
+    | \s*(?:import|from)\s[\w.]+(?:\s+(?:import|as)\s.*)?
+    | .*[;{}]\s*
+    | [+-]{1,3}(?!\s+[A-Z"\d]).*
+    | @@.*
+    | \s*</?\w[^<>]*>.*
+    | [\])}]+[;,]?
+    )$"""
+)
+
+
+class Parted(Value, frozen=True, kw_only=True):
+    """A text as prose and code."""
+
+    prose: str
+    """The lines that are no code, joined by newlines."""
+    code_chars: int
+    chars: int
+
+
+def part(text: str) -> Parted:
+    """Split `text`; a single line is prose whatever it looks like, since people ask in one line."""
+    if "\n" not in text:
+        return Parted(prose=text, code_chars=0, chars=len(text))
+    prose: list[str] = []
+    code_chars = 0
+    fenced = False
+    for number, line in enumerate(text.split("\n")):
+        if line.lstrip().startswith("```"):
+            fenced = not fenced
+            continue
+        if fenced or (number and _CODE_LINE.match(line)):
+            code_chars += len(line)
+        else:
+            prose.append(line)
+    return Parted(prose="\n".join(prose), code_chars=code_chars, chars=len(text))

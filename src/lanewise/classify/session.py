@@ -1,0 +1,137 @@
+"""Keep which conversation and which task a call belongs to, so that a tool loop inherits what its request was.
+
+In memory and bounded: the least recently used session is forgotten first, and a forgotten one simply starts anew.
+It holds ids, counts and labels, never a text: the words that open a task are kept as a number to recognise a
+client's retry. It does not know how labels are made.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections import OrderedDict
+
+from lanewise.classify.features import Ask
+from lanewise.classify.structure import Sighting, has_history
+from lanewise.journey import Caller, Identity, Request, SkillLabel
+
+CAPACITY = 10_000
+"""Sessions kept. About 600 bytes each, so 6 MB; an agent's session is idle for minutes, not for 10,000 others."""
+
+
+class Memory:
+    """What a session remembers between two of its calls."""
+
+    __slots__ = ("ask", "calls", "label", "opening", "session_id", "task_id", "tasks")
+
+    def __init__(self, session_id: str) -> None:
+        self.session_id = session_id
+        self.task_id = ""
+        self.tasks = 0
+        self.calls = 0
+        self.opening = 0
+        """Hash of the message that opened the task; only compared within this process."""
+        self.label: SkillLabel | None = None
+        """The task's skill, once the classifier has set it."""
+        self.ask = Ask()
+
+
+class SessionBook:
+    """Sessions by key. Not for several threads at once; the gateway asks from one event loop."""
+
+    def __init__(self, *, capacity: int = CAPACITY) -> None:
+        self._capacity = max(1, capacity)
+        self._sessions: OrderedDict[str, Memory] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def place(
+        self, request: Request, seen: Sighting, caller: Caller, now: dt.datetime
+    ) -> tuple[Identity, Memory | None]:
+        """Say where a call belongs, and open sessions and tasks as needed.
+
+        A main turn and the start of a sub-agent open a task, unless they repeat the message that opened the current
+        one (a client's retry). Continuations and follow-ups stay in the task. Housekeeping opens nothing, counts
+        as no call and gets no memory: it shares its conversation's ids where there is one.
+        """
+        key = _key(request, seen, caller)
+        memory = self._sessions.get(key)
+        if seen.turn.kind == "housekeeping":
+            task_id = memory.task_id if memory else _digest(key, "housekeeping")
+            session_id = memory.session_id if memory else key
+            return Identity(session_id=session_id, task_id=task_id, depth=memory.calls if memory else 0), None
+        new_session = memory is None or _starts_over(request, seen, caller)
+        if memory is None or new_session:
+            memory = self._open(key, key if _is_named(request, caller) else _digest(key, now.isoformat()))
+        else:
+            self._sessions.move_to_end(key)
+        opening = _opening(request, seen)
+        new_task = memory.tasks == 0 or (seen.turn.kind in {"main", "subagent"} and memory.opening != opening)
+        if new_task:
+            memory.tasks += 1
+            # The time keeps ids apart across restarts, where a session's count begins again.
+            memory.task_id = _digest(memory.session_id, str(memory.tasks), now.isoformat())
+            memory.opening = opening
+            memory.label, memory.ask = None, Ask()
+        identity = Identity(
+            session_id=memory.session_id,
+            task_id=memory.task_id,
+            new_session=new_session,
+            new_task=new_task,
+            depth=memory.calls,
+        )
+        memory.calls += 1
+        return identity, memory
+
+    def _open(self, key: str, session_id: str) -> Memory:
+        self._sessions.pop(key, None)
+        while len(self._sessions) >= self._capacity:
+            self._sessions.popitem(last=False)
+        memory = self._sessions[key] = Memory(session_id)
+        return memory
+
+
+def _is_named(request: Request, caller: Caller) -> bool:
+    """Whether somebody gave the conversation a name; without one it is known by its first words only."""
+    return bool(caller.session or request.session_hint)
+
+
+def _starts_over(request: Request, seen: Sighting, caller: Caller) -> bool:
+    """A conversation without a name that has no answer yet is a new one, though another began with the same words.
+
+    Otherwise a script that sends one prompt a thousand times would look like one long session. The SDKs count their
+    own retries in a header.
+    """
+    if _is_named(request, caller) or seen.turn.kind not in {"main", "subagent"} or has_history(request):
+        return False
+    return request.header("x-stainless-retry-count") in {"", "0"}
+
+
+def _opening(request: Request, seen: Sighting) -> int:
+    """What a retry repeats: the words and the length of the conversation.
+
+    System messages do not count, since a client may fold them into others before it tries again.
+    """
+    asides = sum(1 for message in request.recent if message.role in {"system", "developer"})
+    return hash((request.message_count - asides, seen.spoken))
+
+
+def _key(request: Request, seen: Sighting, caller: Caller) -> str:
+    """A hash of whatever names the conversation best, and of the sub-agent that speaks in it."""
+    if caller.session:
+        base = ["named", caller.key_id, caller.session]
+    elif request.session_hint:
+        base = ["hint", caller.key_id, seen.turn.client, request.session_hint]
+    else:
+        base = ["first", caller.key_id, seen.turn.client, request.first_user.text if request.first_user else ""]
+    if not seen.subagent:
+        return _digest(*base)
+    agent = request.agent_id or (request.first_user.text if request.first_user else "")
+    return _digest(*base, request.parent_agent_id, agent)
+
+
+def _digest(*parts: str) -> str:
+    """16 hex digits of SHA-256 over `parts`: 64 bits, one clash expected after four thousand million sessions."""
+    joined = "\x1f".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(joined).hexdigest()[:16]

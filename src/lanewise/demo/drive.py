@@ -1,0 +1,86 @@
+"""Plays a day's sessions against a gateway over real HTTP, a bounded number at a time.
+
+Each session waits for its own answers, as a user's agent does. A session whose call fails ends there: its agent would
+have shown the error to the user. Knows no lanes, models or prices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import timedelta
+
+from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.exceptions import PyreqwestError
+
+from lanewise.demo.agents import Exchange, Reply
+from lanewise.demo.replies import UnusableAnswerError, read_reply
+from lanewise.demo.sessions import Script
+from lanewise.journey import Value
+
+CONCURRENCY = 16
+"""Sessions that run at once: enough to fill the local engine's queue, few enough for two cores."""
+
+ANSWER_TIMEOUT_S = 60.0
+"""Longest wait for one whole answer; the slowest simulated one takes about a second."""
+
+
+class Failure(Value, frozen=True, kw_only=True):
+    """A call that its agent could not use."""
+
+    task: str
+    what: str
+
+
+class Driven(Value, frozen=True, kw_only=True):
+    """What was sent and what failed."""
+
+    calls: int
+    body_bytes: int
+    failures: tuple[Failure, ...]
+
+
+class Driver:
+    """Sends sessions to the gateway at `url`."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._calls = self._body_bytes = 0
+        self._failures: list[Failure] = []
+
+    async def drive(self, scripts: Iterable[Script]) -> Driven:
+        """Play all sessions to their end."""
+        waiting = iter(scripts)
+        timeout = timedelta(seconds=ANSWER_TIMEOUT_S)
+        async with ClientBuilder().no_proxy().timeout(timeout).build() as client, asyncio.TaskGroup() as workers:
+            for _ in range(CONCURRENCY):
+                workers.create_task(self._worker(client, waiting))
+        return Driven(calls=self._calls, body_bytes=self._body_bytes, failures=tuple(self._failures))
+
+    async def _worker(self, client: Client, waiting: Iterable[Script]) -> None:
+        for script in waiting:
+            await self._play(client, script)
+
+    async def _play(self, client: Client, script: Script) -> None:
+        try:
+            wanted = next(script)
+            while True:
+                try:
+                    reply = await self._send(client, wanted)
+                except (UnusableAnswerError, PyreqwestError) as error:
+                    self._failures.append(Failure(task=wanted.label.task, what=str(error)))
+                    script.close()
+                    return
+                wanted = script.send(reply)
+        except StopIteration:
+            return
+
+    async def _send(self, client: Client, wanted: Exchange) -> Reply:
+        self._calls += 1
+        self._body_bytes += len(wanted.body)
+        request = client.post(self._url + wanted.path).headers(list(wanted.headers)).body_bytes(wanted.body).build()
+        answer = await request.send()
+        body = bytes(await answer.bytes())
+        if answer.status != 200:
+            raise UnusableAnswerError(f"status {answer.status}: {body[:300].decode(errors='replace')}")
+        return read_reply(wanted.dialect, body, streamed=wanted.stream)

@@ -1,0 +1,150 @@
+"""Every model that may answer, with its endpoints, capabilities and price; and what a caller's model name means.
+
+Built once per config. Knows no request: names in, entries out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from lanewise.config import ModelSettings, Settings
+from lanewise.errors import NoCandidate
+from lanewise.journey import Candidate, Dialect, Lane, Tier, Value
+from lanewise.money import ModelPrice, PriceBook, fixed_price
+
+AUTO = frozenset({"auto", "auto:cheap", "lane:local", "lane:batch", "lane:realtime"})
+"""Names by which a caller asks to be routed, whatever the mode."""
+
+
+class Endpoint(Protocol):
+    """What the catalog needs to know of a provider."""
+
+    @property
+    def name(self) -> str:
+        """Name of its row."""
+
+    @property
+    def dialects(self) -> tuple[Dialect, ...]:
+        """Dialects it speaks."""
+
+    @property
+    def lane(self) -> Lane:
+        """Lane of its models."""
+
+    @property
+    def vendor(self) -> str:
+        """Whose prices apply; empty for a private endpoint."""
+
+
+class Entry(Value, frozen=True, kw_only=True):
+    """One model at one endpoint."""
+
+    candidate: Candidate
+    dialects: tuple[Dialect, ...]
+    context_tokens: int | None
+    """None where nobody states it: then it refuses nothing."""
+    vision: bool | None
+    tools: bool
+    price: ModelPrice | None
+    """None = unknown."""
+
+
+class Catalog:
+    """The models of one configuration."""
+
+    def __init__(self, settings: Settings, endpoints: Mapping[str, Endpoint], prices: PriceBook) -> None:
+        self._endpoints = endpoints
+        self._aliases = settings.aliases
+        self._baseline = settings.routing.baseline
+        self._prices = prices
+        self._fixed = {name: _fixed(name, row) for name, row in settings.models.items() if row.price is not None}
+        self._by_model = {name: tuple(self._entries(name, row)) for name, row in settings.models.items()}
+        self.entries = tuple(entry for entries in self._by_model.values() for entry in entries)
+
+    def names(self) -> tuple[str, ...]:
+        """Names a caller may use: models, aliases, and the routed names if a baseline stands for them."""
+        routed = tuple(sorted(AUTO)) if self._baseline else ()
+        return (*self._by_model, *self._aliases, *routed)
+
+    def baseline(self, name: str, dialect: Dialect) -> tuple[Entry, ...]:
+        """The endpoints that answer for `name` in `dialect`, in failover order.
+
+        A name nobody configured goes, as named, to the first provider of the dialect.
+
+        Raises:
+            NoCandidate: `name` needs a configured baseline and there is none, or nobody speaks the dialect.
+        """
+        name = self._aliases.get(name, name)
+        if name in AUTO or not name:
+            if not self._baseline:
+                raise NoCandidate(
+                    f"model {name or '(none)'!r} needs a baseline", hint="set routing.baseline, or name a model"
+                )
+            name = self._aliases.get(self._baseline, self._baseline)
+        configured = tuple(entry for entry in self._by_model.get(name, ()) if dialect in entry.dialects)
+        if configured:
+            return configured
+        if name in self._by_model:
+            spoken = sorted({d for entry in self._by_model[name] for d in entry.dialects})
+            raise NoCandidate(
+                f"model {name!r} is served in {', '.join(spoken)} only, not in {dialect}",
+                hint=f"give its provider the dialect {dialect!r}, or name another model",
+            )
+        for endpoint in self._endpoints.values():
+            if dialect in endpoint.dialects:
+                return (self._entry(name, ModelSettings(provider=endpoint.name), endpoint),)
+        raise NoCandidate(
+            f"no provider speaks the dialect {dialect!r}", hint=f'add one with dialects = ["{dialect}"] to the config'
+        )
+
+    def entry_of(self, candidate: Candidate) -> Entry | None:
+        """The entry behind a candidate, also of one that was made for an unconfigured name; None if its row is gone."""
+        for entry in self._by_model.get(candidate.model, ()):
+            if entry.candidate.provider == candidate.provider:
+                return entry
+        endpoint = self._endpoints.get(candidate.provider)
+        return self._entry(candidate.model, ModelSettings(provider=endpoint.name), endpoint) if endpoint else None
+
+    def _entries(self, name: str, row: ModelSettings) -> Iterator[Entry]:
+        for provider in (row.provider,) if isinstance(row.provider, str) else row.provider:
+            yield self._entry(name, row, self._endpoints[provider])
+
+    def _entry(self, name: str, row: ModelSettings, endpoint: Endpoint) -> Entry:
+        price = self._price(name, row.upstream_model, endpoint)
+        tier: Tier = row.tier
+        return Entry(
+            candidate=Candidate(
+                lane=endpoint.lane,
+                tier=tier,
+                model=name,
+                upstream_model=row.upstream_model or name,
+                provider=endpoint.name,
+            ),
+            dialects=endpoint.dialects,
+            context_tokens=row.context_tokens or (price.context_tokens if price else None),
+            vision=row.vision if row.vision is not None else (price.vision if price else None),
+            tools=row.tools,
+            price=price,
+        )
+
+    def _price(self, name: str, upstream_model: str, endpoint: Endpoint) -> ModelPrice | None:
+        """The config's price, else the vendor's; an engine of one's own has no vendor's price."""
+        if name in self._fixed or endpoint.lane == "local":
+            return self._fixed.get(name)
+        found = self._prices.find(name, endpoint.vendor)
+        return found or (self._prices.find(upstream_model, endpoint.vendor) if upstream_model else None)
+
+
+def _fixed(name: str, row: ModelSettings) -> ModelPrice:
+    stated = row.price
+    assert stated is not None
+    read, write = stated.cache_read_usd_per_mtok, stated.cache_write_usd_per_mtok
+    return fixed_price(
+        name,
+        vendor="",
+        input_usd_per_mtok=str(stated.input_usd_per_mtok),
+        output_usd_per_mtok=str(stated.output_usd_per_mtok),
+        cache_read_usd_per_mtok=None if read is None else str(read),
+        cache_write_usd_per_mtok=None if write is None else str(write),
+    )

@@ -1,0 +1,1 @@
+"""Real agents against a scripted upstream; see `test_agents.py`."""

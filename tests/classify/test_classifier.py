@@ -1,0 +1,108 @@
+"""Layer 1 as a whole: turn, label, features and identity of one request after another."""
+
+from __future__ import annotations
+
+import pytest
+from classify_kit import CLAUDE_CODE, HERE, NOW, REQUESTS, answer, recorded, request, results, user
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lanewise.classify import Classifier
+from lanewise.classify.rules import Rules
+from lanewise.journey import Caller
+
+BUG = user("The login page crashes with a TypeError")
+SHARED_CLASSIFIER = Classifier.load()
+
+
+def hinted(*messages, **fields):
+    return request(*messages, **{"session_hint": "s1", "headers": CLAUDE_CODE, **fields})
+
+
+@pytest.fixture
+def read():
+    classifier = Classifier.load()
+    return lambda call, caller=Caller(): classifier.read(call, caller, NOW)  # noqa: B008 - frozen value
+
+
+def test_a_request_is_labelled_and_its_loop_inherits(read):
+    first = read(hinted(BUG))
+    loop = read(hinted(BUG, answer(), results()))
+    assert (first.turn.kind, first.label.skill, first.label.source) == ("main", "debugging", "rules")
+    assert (loop.turn.kind, loop.label.skill, loop.label.source) == ("continuation", "debugging", "inherited")
+    assert loop.label.confidence == first.label.confidence
+
+
+def test_an_approval_inherits_the_skill_and_a_new_request_does_not(read):
+    read(hinted(BUG))
+    followup = read(hinted(BUG, answer(), user("yes, go ahead")))
+    asked = read(hinted(BUG, answer(), user("Write unit tests for the tokenizer")))
+    assert (followup.label.skill, followup.label.source) == ("debugging", "inherited")
+    assert (asked.label.skill, asked.label.source) == ("test_writing", "rules")
+
+
+def test_a_loop_reads_no_words_once_its_task_has_a_label(read, monkeypatch):
+    read(hinted(BUG))
+    monkeypatch.setattr(Rules, "label", lambda *_args, **_named: pytest.fail("the words were read again"))
+    assert read(hinted(BUG, answer(), results())).label.skill == "debugging"
+
+
+def test_a_loop_met_in_its_middle_is_labelled_by_the_users_last_words(read):
+    assert read(hinted(user("hi"), answer(), BUG, answer(), results())).label.skill == "debugging"
+
+
+def test_a_loop_whose_request_scrolled_off_is_labelled_by_the_first_words(read):
+    assert read(hinted(answer(), results(), first_user=BUG)).label.skill == "debugging"
+
+
+def test_housekeeping_is_labelled_by_what_it_is(read):
+    title = read(recorded(HERE / "recordings/claude-code/002.json"))
+    commit = read(recorded(HERE / "recordings/aider/002.json"))
+    assert (title.label.skill, title.label.source) == ("summarization", "structure")
+    assert (commit.label.skill, commit.label.source) == ("commit_changelog", "structure")
+
+
+def test_a_title_call_between_two_steps_leaves_the_task_alone(read):
+    first = read(hinted(BUG))
+    read(hinted(user("<session>x</session>"), output_schema_keys=("title",), tool_names=()))
+    loop = read(hinted(BUG, answer(), results()))
+    assert (loop.identity.task_id, loop.label.skill) == (first.identity.task_id, "debugging")
+
+
+def test_plan_mode_decides_the_skill_whatever_the_words(read):
+    reminder = "<system-reminder>Plan mode is active. Do not edit.</system-reminder>\nAdd a flag"
+    label = read(hinted(user(reminder))).label
+    assert (label.skill, label.source) == ("planning", "structure")
+
+
+def test_a_sentinel_that_names_a_skill_decides_it(read):
+    call = hinted(user("Add a flag"), system=("You are a file search specialist for Claude Code",))
+    reading = read(call)
+    assert (reading.turn.kind, reading.label.skill) == ("subagent", "codebase_search")
+
+
+def test_a_script_without_cues_chats_and_an_agent_codes(read):
+    assert read(request(user("lorem"), tool_names=())).label.skill == "general_chat"
+    assert read(request(user("ipsum"))).label.skill == "code_generation"
+
+
+def test_depth_and_failures_of_the_session_raise_the_complexity(read):
+    first = read(hinted(BUG))
+    loop = read(hinted(BUG, answer(), results(errors=2)))
+    assert loop.features.complexity_parts["tool_failures"] > first.features.complexity_parts["tool_failures"] == 0
+    assert loop.features.complexity_parts["depth"] > first.features.complexity_parts["depth"] == 0
+    assert loop.features.files_named == first.features.files_named
+
+
+def test_no_text_of_the_user_is_in_the_reading(read):
+    secret = "zanzibar-4711"
+    reading = read(hinted(user(f"Fix {secret} in {secret}.py"), system=(secret,), session_hint=secret))
+    assert secret not in repr(reading)
+
+
+@given(st.lists(REQUESTS, max_size=4))
+def test_no_sequence_of_requests_makes_it_raise(calls):
+    for call in calls:
+        reading = SHARED_CLASSIFIER.read(call, Caller(), NOW)
+        assert 0 <= reading.features.complexity <= 1
+        assert 0 < reading.label.confidence <= 1

@@ -1,0 +1,151 @@
+"""Size, complexity and waiting as numbers."""
+
+from __future__ import annotations
+
+import pytest
+from classify_kit import request, results, user
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lanewise.classify.features import WEIGHTS, Ask, complexity, features, input_tokens, measure, waiting
+from lanewise.journey import Caller, Identity, Turn
+
+MAIN = Turn(kind="main", client="claude-code")
+TITLE = Turn(kind="housekeeping", housekeeping="title", client="claude-code")
+COMPACTION = Turn(kind="housekeeping", housekeeping="compaction", client="claude-code")
+
+
+@pytest.mark.parametrize(
+    ("model", "tokens"),
+    [
+        ("gpt-5", 1_000),  # 3,700 / 3.7
+        ("", 1_000),
+        ("claude-sonnet-4-5", 1_000),
+        ("claude-opus-4-6", 1_000),
+        ("claude-opus-4-7", 1_480),  # 3,700 / 2.5
+        ("claude-opus-4-8", 1_480),
+        ("claude-opus-5-5", 1_480),
+        ("claude-sonnet-5", 1_480),
+        ("anthropic/claude-opus-4.8", 1_480),
+        ("claude-sonnet-4-20250514", 1_000),
+        ("claude-3-5-sonnet-20241022", 1_000),
+    ],
+)
+def test_tokens_are_bytes_over_the_tokenizers_yield(model, tokens):
+    assert input_tokens(request(plain=b"x" * 3_700, model=model)) == tokens
+
+
+def test_pictures_count_at_a_flat_rate_instead_of_their_bytes():
+    picture = b'{"type":"image","source":{"type":"base64","media_type":"image/png","data":"' + b"A" * 50_000 + b'"}}'
+    inline = b'{"type":"image_url","image_url":{"url":"data:image/png;base64,' + b"A" * 50_000 + b'"}}'
+    for body in (picture, inline):
+        assert 1_600 <= input_tokens(request(plain=body, has_images=True, model="gpt-5")) < 1_650
+        assert input_tokens(request(plain=body, has_images=False, model="gpt-5")) > 13_000
+
+
+def test_two_pictures_count_twice():
+    picture = b'{"type":"base64","data":"' + b"A" * 9_000 + b'"},'
+    assert 3_200 <= input_tokens(request(plain=picture * 2, has_images=True, model="gpt-5")) < 3_250
+
+
+def test_a_mark_in_the_text_of_a_user_is_no_picture():
+    body = b'{"text":"decode base64 please"}'
+    assert input_tokens(request(plain=body, has_images=True, model="gpt-5")) == 9  # 31 / 3.7, rounded up
+
+
+def test_the_ask_is_measured_by_code_and_by_distinct_files():
+    ask = measure("Fix src/app.py and src/app.py, then store/db.go\n```\nabcdefghij\n```")
+    assert (ask.files_named, ask.code_share) == (2, round(10 / 66, 3))
+    assert measure("e.g. version 2.0 of www.example") == Ask(chars=31)
+
+
+NUMBERS = st.integers(0, 500_000)
+SIGNALS = st.fixed_dictionaries(
+    {
+        "tokens": NUMBERS,
+        "tools": st.integers(0, 200),
+        "depth": st.integers(0, 2_000),
+        "failures": st.integers(0, 30),
+        "chars": st.integers(0, 1_301),
+        "code_share": st.floats(0, 1),
+        "files_named": st.integers(0, 60),
+    }
+)
+
+
+def parts_of(signals: dict) -> dict[str, float]:
+    ask = Ask(chars=signals["chars"], code_share=signals["code_share"], files_named=signals["files_named"])
+    return complexity(
+        tokens=signals["tokens"], tools=signals["tools"], depth=signals["depth"], failures=signals["failures"], ask=ask
+    )
+
+
+@given(
+    SIGNALS,
+    st.sampled_from(["tokens", "tools", "depth", "failures", "chars", "code_share", "files_named"]),
+    st.floats(0, 1),
+)
+def test_more_of_any_signal_is_never_simpler(signals, name, share):
+    more = {
+        **signals,
+        name: signals[name] + (share * (1 - signals[name]) if name == "code_share" else int(share * 1_000)),
+    }
+    before, after = parts_of(signals), parts_of(more)
+    assert all(after[part] >= before[part] for part in before)
+
+
+@given(SIGNALS)
+def test_the_parts_lie_between_nothing_and_their_weight(signals):
+    parts = parts_of(signals)
+    assert all(0 <= parts[name] <= WEIGHTS[name] for name in WEIGHTS)
+
+
+def test_each_signal_reaches_its_whole_weight_and_all_together_one():
+    full = parts_of(
+        {
+            "tokens": 128_000,
+            "tools": 25,
+            "depth": 60,
+            "failures": 4,
+            "chars": 1_300,
+            "code_share": 1.0,
+            "files_named": 8,
+        }
+    )
+    assert full == WEIGHTS
+    assert sum(WEIGHTS.values()) == pytest.approx(1.0)
+    assert not any(
+        parts_of(
+            dict.fromkeys(["tokens", "tools", "depth", "failures", "chars", "code_share", "files_named"], 0)
+        ).values()
+    )
+
+
+def test_the_parts_sum_to_the_complexity():
+    call = request(user("Fix a.py"), results(errors=2), plain=b"x" * 40_000)
+    found = features(
+        call, MAIN, measure("Fix a.py"), Identity(session_id="s", task_id="t", depth=7), Caller(), headless=False
+    )
+    assert found.complexity == pytest.approx(sum(found.complexity_parts.values()))
+    assert (found.tool_errors, found.files_named, found.tools_offered, found.body_bytes) == (2, 1, 3, 40_000)
+
+
+@pytest.mark.parametrize(
+    ("turn", "caller", "headless", "waits"),
+    [
+        (MAIN, Caller(), False, True),
+        (MAIN, Caller(), True, False),
+        (MAIN, Caller(lane="batch"), False, False),
+        (MAIN, Caller(deadline_s=28_800.0), False, False),
+        (MAIN, Caller(deadline_s=30.0), False, True),
+        (MAIN, Caller(deadline_s=30.0), True, True),  # a caller's word outranks what the client looks like
+        (MAIN, Caller(tags=("team-a", "nightly")), False, False),
+        (TITLE, Caller(), False, False),
+        (COMPACTION, Caller(), False, True),  # the session stands still until it is done
+        (Turn(kind="main"), Caller(), False, True),  # an unknown client: in doubt somebody waits
+    ],
+)
+def test_whether_somebody_waits(turn, caller, headless, waits):
+    waiting_now, reason = waiting(turn, caller, headless=headless)
+    assert waiting_now is waits
+    assert reason

@@ -1,0 +1,193 @@
+"""The simulated providers on their real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import pytest
+from pyreqwest.client import ClientBuilder
+
+from lanewise.demo.day import day
+from lanewise.demo.minds import STRANGER, Minds
+from lanewise.demo.providers import PROFILES, Provider
+from lanewise.demo.replies import read_reply
+from lanewise.demo.script import HEADER, Label
+from lanewise.demo.toolbox import NAMES, calls, client_of, perform
+from lanewise.demo.truth import chance
+from lanewise.demo.workspace import Workspace
+
+PATHS = {"messages": "/v1/messages", "chat": "/v1/chat/completions", "responses": "/v1/responses"}
+ASK = [{"role": "user", "content": "Hello?"}]
+BODIES = {
+    "messages": {"model": "qwen3-coder", "max_tokens": 9, "messages": ASK},
+    "chat": {"model": "qwen3-coder", "messages": ASK},
+    "responses": {"model": "qwen3-coder", "input": "Hello?"},
+}
+
+
+def profile(name):
+    return next(p for p in PROFILES if p.name == name)
+
+
+def asked(name, *requests):
+    """Send (method, path, body, headers) to a fresh provider, all at once; returns (status, body) pairs."""
+
+    async def run():
+        provider = Provider(profile(name), Minds(day(7)))
+        url = await provider.start()
+        try:
+            async with ClientBuilder().no_proxy().build() as client:
+
+                async def one(method, path, body, headers):
+                    request = client.request(method, url + path).headers(headers)
+                    if body is not None:
+                        request = request.body_bytes(msgspec.json.encode(body))
+                    answer = await request.build().send()
+                    return answer.status, bytes(await answer.bytes())
+
+                return await asyncio.gather(*(one(*request) for request in requests))
+        finally:
+            await provider.close()
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("dialect", PATHS)
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_stranger_is_told_that_the_model_is_simulated(dialect, stream):
+    [(status, body)] = asked("local", ("POST", PATHS[dialect], {**BODIES[dialect], "stream": stream}, {}))
+    assert status == 200
+    assert read_reply(dialect, body, streamed=stream).text == STRANGER
+
+
+def test_a_model_that_is_not_served_here_is_an_error_in_the_dialect():
+    [(status, body)] = asked("local", ("POST", "/v1/messages", {"model": "gpt-6-luna", "messages": []}, {}))
+    assert status == 404
+    assert msgspec.json.decode(body)["error"] == {
+        "type": "not_found_error",
+        "message": "local serves no model 'gpt-6-luna'",
+    }
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/messages"), ("POST", "/v1/embeddings")])
+def test_other_endpoints_are_not_there(method, path):
+    [(status, _)] = asked("cloud", (method, path, None, {}))
+    assert status == 404
+
+
+def test_the_local_engine_shows_running_and_waiting_calls_as_vllm_does():
+    async def run():
+        provider = Provider(profile("local"), Minds(day(7)))
+        url = await provider.start()
+        async with ClientBuilder().no_proxy().build() as client:
+
+            async def gauges():
+                answer = await client.get(f"{url}/metrics").build().send()
+                lines = (await answer.text()).splitlines()
+                return [int(line.rpartition(" ")[2]) for line in lines]
+
+            body = msgspec.json.encode(BODIES["chat"])
+            before = await gauges()
+            posts = [
+                asyncio.create_task(client.post(f"{url}/v1/chat/completions").body_bytes(body).build().send())
+                for _ in range(6)
+            ]
+            peaks = [0, 0]
+            while not all(post.done() for post in posts):
+                peaks = [max(pair) for pair in zip(peaks, await gauges(), strict=True)]
+            after = await gauges()
+        await provider.close()
+        return before, peaks, after
+
+    before, peaks, after = asyncio.run(run())
+    assert before == after == [0, 0]
+    assert peaks[0] == 4  # its slots
+    assert 1 <= peaks[1] <= 2  # six calls less four
+
+
+def test_the_batch_service_answers_a_window_at_once():
+    async def run():
+        provider = Provider(profile("batch"), Minds(day(7)))
+        url = await provider.start()
+        loop = asyncio.get_running_loop()
+        async with ClientBuilder().no_proxy().build() as client:
+            body = msgspec.json.encode({"model": "gpt-6-luna", "input": "Hello?"})
+            # Asked right after a window closed, so that the next one closes a whole window later.
+            await asyncio.sleep(0.6 - loop.time() % 0.6)
+            began = loop.time()
+            answer = await client.post(f"{url}/v1/responses").body_bytes(body).build().send()
+            took = loop.time() - began
+            told = msgspec.json.decode(bytes(await answer.bytes()))["service_tier"]
+        await provider.close()
+        return took, told
+
+    took, told = asyncio.run(run())
+    assert took >= 0.5  # the window of 60 simulated seconds, 100 times faster, less the way there
+    assert told == "flex"
+
+
+@pytest.mark.parametrize("client", sorted(NAMES))
+@pytest.mark.parametrize("move", ["look", "read", "edit", "check", "log", "shell"])
+def test_every_clients_tools_can_make_every_move_and_be_run(client, move):
+    import random
+
+    rng = random.Random(3)
+    task = next(iter(day(7).tasks().values()))
+    call = calls(client, move, task, "call_1", rng, sound=True)
+    assert call.name in NAMES[client].values()
+    text, failed = perform(Workspace(rng), call)
+    assert text
+    assert not failed
+
+
+@pytest.mark.parametrize("client", sorted(NAMES))
+def test_an_unsound_edit_makes_the_next_test_run_fail_and_a_sound_one_mends_it(client):
+    import random
+
+    rng = random.Random(3)
+    workspace = Workspace(rng)
+    task = next(iter(day(7).tasks().values()))
+    outcomes = []
+    for sound in (False, True):
+        perform(workspace, calls(client, "edit", task, "call_1", rng, sound=sound))
+        outcomes.append(perform(workspace, calls(client, "check", task, "call_2", rng, sound=sound))[1])
+    assert outcomes == [True, False]
+
+
+def test_a_client_is_known_by_its_tools():
+    assert {client: client_of(set(names.values())) for client, names in NAMES.items()} == {c: c for c in NAMES}
+    assert client_of(set()) == ""
+
+
+def test_the_verdict_depends_on_the_model_that_was_asked_not_on_who_chose_it():
+    minds = Minds(day(7))
+    hard = max(day(7).tasks().values(), key=lambda t: chance(t, "claude-opus-5-5") - chance(t, "qwen3-coder"))
+    for model in ("qwen3-coder", "claude-opus-5-5"):
+        minds.say(Label(task=hard.key, step=99), model, "", "call_1", wants_json=False)
+        assert minds.verdicts[hard.key].model == model
+
+
+def test_a_title_is_json_where_the_request_demands_it():
+    label = Label(task="debugging-2", purpose="title")
+    minds = Minds(day(7))
+    said = minds.say(label, "qwen3-coder", "", "c", wants_json=True).text
+    assert msgspec.json.decode(said) == {"title": "GET /parcels/99 returns a 500 instead"}
+    assert minds.say(label, "qwen3-coder", "", "c", wants_json=False).text == "GET /parcels/99 returns a 500 instead"
+
+
+def test_usage_is_kept_for_the_baselines_bill():
+    async def run():
+        provider = Provider(profile("cloud"), Minds(day(7)))
+        url = await provider.start()
+        async with ClientBuilder().no_proxy().build() as client:
+            body = msgspec.json.encode({"model": "claude-opus-5-5", "max_tokens": 9, "messages": ASK})
+            headers = {HEADER: Label(task="debugging-0").header()}
+            answer = await client.post(f"{url}/v1/messages").headers(headers).body_bytes(body).build().send()
+            told = msgspec.json.decode(bytes(await answer.bytes()))["usage"]
+        await provider.close()
+        return told, provider.usages
+
+    told, [kept] = asyncio.run(run())
+    assert told["output_tokens"] == kept.output_tokens
+    assert told["cache_creation_input_tokens"] == kept.cache_write_5m_tokens > 0
