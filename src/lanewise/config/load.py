@@ -13,7 +13,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -186,14 +186,18 @@ def _pieces(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 def _mistakes(prefix: str, piece: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """All mistakes of one piece as (dotted path, what), by mending each and looking again."""
     piece = copy.deepcopy(piece)
+    mended: set[str] = set()
     for _ in range(50):
         try:
             msgspec.convert(piece, Settings)
         except msgspec.ValidationError as error:
             dotted, what = _explain(str(error), prefix)
+            if dotted in mended:  # the mistake's removal made a required key missing: told already
+                return
             yield dotted, what
             if not _remove(piece, dotted):
                 return
+            mended.add(dotted.rpartition(".")[0])
         else:
             return
 
@@ -207,11 +211,27 @@ def _explain(message: str, prefix: str = "") -> tuple[str, str]:
     if unknown := _UNKNOWN.search(message):
         field = unknown["field"]
         dotted = f"{dotted}.{field}" if located else field
-        close = difflib.get_close_matches(field, _field_names(), n=1)
+        close = difflib.get_close_matches(field, sorted({found.name for found in _fields()}), n=1)
         hint = f"did you mean `{close[0]}`?" if close else "see `lanewise config schema`"
         return dotted, f"unknown setting `{dotted}`; hint: {hint}"
     what = _PATH.sub("", message).replace(" - at ", "").strip()
-    return dotted, f"`{dotted}`: {what}" if dotted else what
+    allowed = _allowed(dotted) if what.startswith("Invalid enum value") else ()
+    hint = f"; hint: use one of {', '.join(allowed)}" if allowed else ""
+    return dotted, f"`{dotted}`: {what}{hint}" if dotted else what
+
+
+def _allowed(dotted: str) -> tuple[str, ...]:
+    """The values that the setting with the last name of `dotted` may have, where it is a closed set."""
+    last = dotted.rpartition(".")[2]
+    for field in _fields():
+        if field.name == last:
+            pending: list[Any] = [field.type]  # a type expression has no type of its own
+            while pending:
+                kind = pending.pop()
+                if get_origin(kind) is Literal:
+                    return get_args(kind)
+                pending.extend(get_args(kind))
+    return ()
 
 
 def _remove(document: dict[str, Any], dotted: str) -> bool:
@@ -229,17 +249,18 @@ def _remove(document: dict[str, Any], dotted: str) -> bool:
     return False
 
 
-def _field_names() -> list[str]:
-    names: set[str] = set()
+def _fields() -> list[msgspec.structs.FieldInfo]:
+    """Every setting of every section."""
+    found: list[msgspec.structs.FieldInfo] = []
     pending: list[Any] = [Settings]  # a type expression has no type of its own
     while pending:
         kind = pending.pop()
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-            for field in msgspec.structs.fields(kind):
-                names.add(field.name)
-                pending.append(field.type)
-        pending.extend(getattr(kind, "__args__", ()))
-    return sorted(names)
+            fields = msgspec.structs.fields(kind)
+            found.extend(fields)
+            pending.extend(field.type for field in fields)
+        pending.extend(get_args(kind))
+    return found
 
 
 def _leaves(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,148 @@
+"""READ SECOND: `decide()`, layers 1 to 3 as one pure function; the gateway, `explain` and the evals call the same one.
+
+Labels, numbers, prices and states in, a `Decision` out; no sockets, no clock, nothing remembered.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from lanewise.config import SkillSettings, duration_s
+from lanewise.journey import Caller, Candidate, Decision, LaneRuling, Mode, Reading, Rejection, Request, Value
+from lanewise.route import LanePolicy, rule
+from lanewise.router.world import World
+from lanewise.select import Catalog, Entry, Need, choose
+from lanewise.upstream import credential_of
+
+_ALL_LANES = LaneRuling(allowed=("local", "batch", "realtime"))
+
+
+class Conditions(Value, frozen=True, kw_only=True):
+    """What `decide` needs of the moment."""
+
+    now: dt.datetime
+    in_flight: dict[str, int]
+    unhealthy: frozenset[str] = frozenset()
+    pin: Candidate | None = None
+    """Who serves the task so far."""
+
+
+def decide(request: Request, caller: Caller, reading: Reading, world: World, conditions: Conditions) -> Decision:
+    """Which candidate answers, which one the policy would prefer, and why not the others. Pure.
+
+    Raises:
+        NoCandidate: The named model resolves to nothing.
+    """
+    named = caller.pin or request.model
+    baselines = world.catalog.baseline(named, request.dialect)
+    baseline = baselines[0]
+    if request.operation != "generate" or caller.pin:
+        reason = "caller_pin" if caller.pin else "not_routed"
+        return unrouted(baselines, reason)
+    skill = world.settings.skills.get(reading.label.skill, SkillSettings())
+    if caller.deadline_s is None and skill.deadline:
+        caller = msgspec.structs.replace(caller, deadline_s=duration_s(skill.deadline))
+    if request.model.startswith("lane:"):
+        caller = msgspec.structs.replace(caller, lane=request.model.removeprefix("lane:"))
+    tier = "cheap" if request.model == "auto:cheap" else skill.tier
+    ruling = rule(
+        reading.turn,
+        reading.label,
+        reading.features,
+        caller,
+        LanePolicy(lanes=skill.lanes, tier=tier),
+        world.local_load(conditions.in_flight),
+    )
+    preferred, rejected, reason = _prefer(request, reading, world, conditions, ruling, baseline)
+    explicit = caller.lane is not None or request.model in {"auto", "auto:cheap"}
+    mode: Mode = "active" if explicit else skill.mode or world.settings.routing.mode
+    routed, propensity = _arm(mode, world.settings.routing.split, reading.identity.session_id)
+    chosen = preferred if routed else baseline.candidate
+    return Decision(
+        mode=mode,
+        baseline=baseline.candidate,
+        chosen=chosen,
+        preferred=preferred,
+        plan=_plan(chosen, baselines, world.catalog, request),
+        rejected=rejected,
+        ruling=ruling,
+        reason=reason,
+        propensity=propensity,
+        switch_point=_switch_point(reading),
+    )
+
+
+def _prefer(
+    request: Request, reading: Reading, world: World, conditions: Conditions, ruling: LaneRuling, baseline: Entry
+) -> tuple[Candidate, tuple[Rejection, ...], str]:
+    """The policy's candidate with the others' reasons and its own."""
+    pinned = conditions.pin and world.catalog.entry_of(conditions.pin)
+    if pinned and not _switch_point(reading) and request.dialect in pinned.dialects:
+        return pinned.candidate, (), "task_pin"
+    choice = choose(
+        world.catalog.entries,
+        baseline,
+        ruling,
+        Need(
+            dialect=request.dialect,
+            input_tokens=reading.features.input_tokens,
+            max_tokens=request.max_tokens,
+            has_images=request.has_images,
+            has_tools=bool(request.tool_names),
+            at=conditions.now,
+        ),
+        authorised=world.authorised(credential_of(request.headers), baseline.candidate.provider),
+        unhealthy=conditions.unhealthy,
+    )
+    if choice.preferred is None:
+        return baseline.candidate, choice.rejected, "no_cheaper_candidate"
+    reason = "baseline_is_cheapest" if choice.preferred == baseline.candidate else "cheapest_allowed"
+    return choice.preferred, choice.rejected, reason
+
+
+def _switch_point(reading: Reading) -> str:
+    """Why the model may change here; empty inside a task."""
+    if reading.turn.kind == "housekeeping":
+        return "independent_call"
+    if reading.turn.kind == "subagent" and reading.identity.new_session:
+        return "subagent_start"
+    if reading.identity.new_session:
+        return "new_session"
+    return "new_task" if reading.identity.new_task else ""
+
+
+def _arm(mode: Mode, split: float, session_id: str) -> tuple[bool, float]:
+    """Whether this session is routed, and with which probability it was: sticky, hashed, reproducible."""
+    if mode != "split":
+        return mode == "active", 1.0
+    digest = hashlib.sha256(session_id.encode()).digest()
+    routed = int.from_bytes(digest[:8]) / 2**64 < split
+    return routed, split if routed else 1 - split
+
+
+def _plan(chosen: Candidate, baselines: Sequence[Entry], catalog: Catalog, request: Request) -> tuple[Candidate, ...]:
+    """The chosen one, its model's other endpoints, then the baseline: in doubt the user gets what they named."""
+    same = [
+        entry.candidate
+        for entry in catalog.entries
+        if entry.candidate.model == chosen.model and request.dialect in entry.dialects
+    ]
+    return tuple(dict.fromkeys([chosen, *same, *(entry.candidate for entry in baselines)]))
+
+
+def unrouted(baselines: Sequence[Entry], reason: str) -> Decision:
+    """The decision that asks the baseline without looking at anything else, for `reason`."""
+    candidate = baselines[0].candidate
+    return Decision(
+        mode="observe",
+        baseline=candidate,
+        chosen=candidate,
+        preferred=candidate,
+        plan=tuple(entry.candidate for entry in baselines),
+        ruling=_ALL_LANES,
+        reason=reason,
+    )

@@ -1,0 +1,172 @@
+"""Serves calls: decide, carry out, record. Holds what outlives a call: sessions, pins, breakers, the current world."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import random
+from collections.abc import Callable
+from typing import Protocol
+
+from lanewise.classify import Classifier
+from lanewise.errors import LanewiseError
+from lanewise.journey import Caller, CallRecord, Decision, Features, Identity, Reading, Request, SkillLabel, Turn
+from lanewise.router.decide import Conditions, decide, unrouted
+from lanewise.router.run import BYTES_PER_TOKEN, Run
+from lanewise.router.world import World
+from lanewise.select import Pins
+from lanewise.upstream import Dispatcher, Health, Sink, Transport
+
+log = logging.getLogger("lanewise")
+
+
+class Recorder(Protocol):
+    """Where finished calls go: the ledger, metrics, the log."""
+
+    def record(self, call: CallRecord) -> None:
+        """Take one call; must not block or raise."""
+
+    def routing_failed(self) -> None:
+        """A bug of ours sent a call to the baseline."""
+
+
+class Router:
+    """Serves calls under the current world."""
+
+    def __init__(
+        self,
+        *,
+        world: World,
+        classifier: Classifier,
+        transport: Transport,
+        health: Health,
+        recorder: Recorder,
+        monotonic: Callable[[], float],
+        utcnow: Callable[[], dt.datetime],
+        rng: random.Random,
+    ) -> None:
+        self.health = health
+        self._classifier = classifier
+        self._transport = transport
+        self._recorder = recorder
+        self._monotonic = monotonic
+        self._utcnow = utcnow
+        self._rng = rng
+        self._pins = Pins()
+        self.use(world)
+
+    def use(self, world: World) -> None:
+        """Serve the next calls under `world`; calls under way finish under theirs."""
+        self.world = world
+        self._dispatcher = Dispatcher(
+            providers=world.providers,
+            settings=world.settings.upstream,
+            transport=self._transport,
+            health=self.health,
+            env=world.env,
+            monotonic=self._monotonic,
+            utcnow=self._utcnow,
+            rng=self._rng,
+        )
+
+    def new_call_id(self) -> str:
+        """A UUIDv7: sortable by time."""
+        return uuid7(self._utcnow(), self._rng)
+
+    def decide(self, request: Request, caller: Caller) -> tuple[Reading, Decision]:
+        """Layers 1 to 3 for a live call. A bug in them costs the saving, never the answer.
+
+        Raises:
+            NoCandidate: The named model resolves to nothing.
+        """
+        now = self._utcnow()
+        try:
+            reading = self._classifier.read(request, caller, now)
+            states = self.health.states()
+            conditions = Conditions(
+                now=now,
+                in_flight=self.health.in_flight(),
+                unhealthy=frozenset(name for name, state in states.items() if state == "open"),
+                pin=self._pins.of(reading.identity.task_id),
+            )
+            decision = decide(request, caller, reading, self.world, conditions)
+        except LanewiseError:
+            raise
+        except Exception:
+            log.exception("routing failed; the baseline serves")
+            self._recorder.routing_failed()
+            baselines = self.world.catalog.baseline(caller.pin or request.model, request.dialect)
+            return _blank_reading(request), unrouted(baselines, "routing_error")
+        if decision.reason not in {"not_routed", "caller_pin"}:
+            self._pins.put(reading.identity.task_id, decision.preferred)
+        return reading, decision
+
+    async def carry_out(
+        self, request: Request, caller: Caller, sink: Sink, *, call_id: str, received_at: float
+    ) -> None:
+        """Decide, send, pass the answer on, record. The client sees every error in its own dialect.
+
+        Args:
+            request: The call.
+            caller: Who asks.
+            sink: Where the answer goes.
+            call_id: See `new_call_id`.
+            received_at: Monotonic time of the request's last byte.
+
+        Raises:
+            NoCandidate: Before anything was sent or recorded; the gateway tells it.
+        """
+        reading, decision = self.decide(request, caller)
+        run = Run(
+            world=self.world,
+            dispatcher=self._dispatcher,
+            request=request,
+            caller=caller,
+            reading=reading,
+            decision=decision,
+            call_id=call_id,
+            received_at=received_at,
+            started_at=self._utcnow(),
+            monotonic=self._monotonic,
+        )
+        try:
+            await run.serve(sink)
+        except (asyncio.CancelledError, ConnectionError):
+            run.left()
+            raise
+        finally:
+            self._recorder.record(run.record())
+            served = run.served
+            if served is not None and served != decision.chosen and decision.mode != "observe":
+                self._pins.put(reading.identity.task_id, served)
+
+
+def uuid7(now: dt.datetime, rng: random.Random) -> str:
+    """A UUIDv7 (RFC 9562 section 5.7): 48 bits of Unix milliseconds, version, 74 random bits."""
+    milliseconds = int(now.timestamp() * 1000)
+    value = milliseconds << 80 | 0x7 << 76 | rng.getrandbits(12) << 64 | 0b10 << 62 | rng.getrandbits(62)
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _blank_reading(request: Request) -> Reading:
+    """What is said of a call that could not be read."""
+    return Reading(
+        turn=Turn(kind="main", reason="routing_error"),
+        label=SkillLabel(skill="general_chat", confidence=0.0, abstained=True, source="default"),
+        features=Features(
+            input_tokens=round(len(request.plain) / BYTES_PER_TOKEN),
+            body_bytes=len(request.plain),
+            message_count=request.message_count,
+            tools_offered=len(request.tool_names),
+            code_share=0.0,
+            files_named=0,
+            has_images=request.has_images,
+            tool_errors=0,
+            complexity=1.0,
+            waiting=True,
+            waiting_reason="routing_error",
+        ),
+        identity=Identity(session_id=request.session_hint or "unknown", task_id="unknown"),
+    )

@@ -1,0 +1,184 @@
+"""One call under way: reach an answer, pass it on, and say what came of it however it ends. No HTTP, no SQL."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+from lanewise.errors import LanewiseError
+from lanewise.journey import Caller, CallRecord, Candidate, Cost, Decision, Outcome, Reading, Request, Usage
+from lanewise.money import cost
+from lanewise.router.world import World
+from lanewise.upstream import Dispatcher, Reached, Relay, Sink
+from lanewise.wire import refusal
+
+CLIENT_LEFT = 499
+"""nginx's status for a client that closed the connection first; never sent, only recorded."""
+
+BYTES_PER_TOKEN = 3.7
+"""Where an answer reports no usage: characters per o200k token over code and prose (BATCH.md section 8)."""
+
+
+class Run:
+    """One call under way; its fields become the outcome however it ends."""
+
+    def __init__(
+        self,
+        *,
+        world: World,
+        dispatcher: Dispatcher,
+        request: Request,
+        caller: Caller,
+        reading: Reading,
+        decision: Decision,
+        call_id: str,
+        received_at: float,
+        started_at: dt.datetime,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._world = world
+        self._request = request
+        self._caller = caller
+        self._reading = reading
+        self._decision = decision
+        self._call_id = call_id
+        self._received_at = received_at
+        self._started_at = started_at
+        self._now = monotonic
+        self._dispatcher = dispatcher
+        self._trail = dispatcher.trail()
+        self._relay = Relay(dialect=request.dialect, call_id=call_id, monotonic=self._now)
+        self._error = ""
+        self._status = 0
+        self.served: Candidate | None = None
+
+    async def serve(self, sink: Sink) -> None:
+        """Reach an answer and relay it; our own errors end in the client's dialect."""
+        try:
+            async with self._dispatcher.reach(
+                self._request, self._decision.plan, addressed=self._decision.baseline.provider, trail=self._trail
+            ) as reached:
+                self.served = reached.candidate
+                await self._pass_on(reached, sink)
+        except LanewiseError as error:
+            self._error = error.code
+            if not self._relay.started:
+                self._status = error.status
+                await self._refuse(error, sink)
+
+    async def _pass_on(self, reached: Reached, sink: Sink) -> None:
+        answer, upstream = reached.answer, self._world.settings.upstream
+        idle_s = self._world.providers[reached.candidate.provider].idle_s
+        try:
+            if any(name == "content-type" and "event-stream" in value for name, value in answer.headers):
+                await self._relay.stream(
+                    answer,
+                    sink,
+                    self._headers(reached.candidate),
+                    idle_s=idle_s,
+                    ping_s=upstream.ping_s,
+                    hide_usage=reached.sent.hides_usage,
+                    count_text=not (self._request.include_usage or reached.sent.hides_usage),
+                )
+            else:
+                await self._relay.whole(answer, sink, self._whole_headers, idle_s)
+        except LanewiseError:
+            reached.broke(self._now())
+            raise
+
+    async def _refuse(self, error: LanewiseError, sink: Sink) -> None:
+        body = refusal(self._request.dialect, error, self._call_id)
+        headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
+        await sink.start(error.status, [*headers, *self._headers(self._decision.chosen)])
+        await sink.write(body)
+        await sink.end()
+
+    def left(self) -> None:
+        """The client closed the connection."""
+        self._status, self._error = CLIENT_LEFT, "client_left"
+
+    def _headers(self, served: Candidate) -> list[tuple[str, str]]:
+        """Our response headers, as far as they are known before the body."""
+        reading, decision = self._reading, self._decision
+        found = [
+            ("x-lanewise-call-id", self._call_id),
+            ("x-lanewise-turn", reading.turn.housekeeping or reading.turn.kind),
+            ("x-lanewise-skill", reading.label.skill),
+            ("x-lanewise-lane", served.lane),
+            ("x-lanewise-model", served.model),
+            ("x-lanewise-reason", decision.reason),
+            ("x-lanewise-attempts", str(len(self._trail.attempts))),
+            ("x-lanewise-overhead-us", str(self._overhead_us())),
+        ]
+        return [(name, value.encode("ascii", "backslashreplace").decode()) for name, value in found]
+
+    def _whole_headers(self, usage: Usage | None) -> list[tuple[str, str]]:
+        """The same with cost and saving, which a held answer knows before its head is sent."""
+        assert self.served is not None
+        headers = self._headers(self.served)
+        paid = self._price(self.served, usage)
+        baseline = self._price(self._decision.baseline, usage)
+        if paid is not None:
+            headers.append(("x-lanewise-cost-usd", _usd(paid.total_pusd)))
+            if baseline is not None:
+                headers.append(("x-lanewise-saved-usd", _usd(baseline.total_pusd - paid.total_pusd)))
+        return headers
+
+    def _overhead_us(self) -> int:
+        sent_at = self._trail.first_sent_at
+        return int(((self._now() if sent_at is None else sent_at) - self._received_at) * 1e6)
+
+    def _price(self, candidate: Candidate, usage: Usage | None) -> Cost | None:
+        entry = self._world.catalog.entry_of(candidate)
+        if usage is None or entry is None or entry.price is None:
+            return None
+        return cost(usage, entry.price, at=self._started_at, lane_batch=candidate.lane == "batch")
+
+    def _usage(self) -> Usage | None:
+        """As reported; estimated from bytes and marked so where a good answer reports none."""
+        answered = self.served is not None and 0 < self._relay.status < 400 and self._relay.text_bytes > 0
+        if self._relay.usage is not None or not answered or self._request.operation != "generate":
+            return self._relay.usage
+        return Usage(
+            input_tokens=self._reading.features.input_tokens,
+            output_tokens=max(1, round(self._relay.text_bytes / BYTES_PER_TOKEN)),
+            estimated=True,
+        )
+
+    def record(self) -> CallRecord:
+        """The call as the ledger keeps it."""
+        relay, usage = self._relay, self._usage()
+        first = relay.first_byte_at
+        outcome = Outcome(
+            status=self._status or relay.status,
+            error=self._error or relay.error,
+            served=self.served,
+            usage=usage,
+            cost=self._price(self.served, usage) if self.served else None,
+            baseline_cost=self._price(self._decision.baseline, usage),
+            stop_reason=relay.stop_reason,
+            response_bytes=relay.sent_bytes,
+            first_byte_us=None if first is None else int((first - self._received_at) * 1e6),
+            duration_us=int((self._now() - self._received_at) * 1e6),
+            overhead_us=self._overhead_us(),
+        )
+        return CallRecord(
+            call_id=self._call_id,
+            started_at=self._started_at,
+            dialect=self._request.dialect,
+            operation=self._request.operation,
+            stream=self._request.stream,
+            requested_model=self._request.model,
+            caller=self._caller,
+            reading=self._reading,
+            decision=self._decision,
+            attempts=self._trail.attempts,
+            outcome=outcome,
+        )
+
+
+def _usd(pusd: int) -> str:
+    """Dollars with all twelve decimals that matter: exact, and never in exponent form."""
+    sign = "-" if pusd < 0 else ""
+    whole, part = divmod(abs(pusd), 10**12)
+    return f"{sign}{whole}.{part:012d}".rstrip("0").rstrip(".") if part else f"{sign}{whole}"
