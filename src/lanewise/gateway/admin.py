@@ -58,12 +58,12 @@ def application(router: Router, readiness: Readiness, *, utcnow: Callable[[], An
 
     async def models(request: Request) -> Response:
         _admit(request, router.world.settings.keys, utcnow)
-        return JSONResponse(model_list(router.world.catalog.names()))
+        return JSONResponse(model_list(router.world.catalog.names))
 
     async def model(request: Request) -> Response:
         _admit(request, router.world.settings.keys, utcnow)
         name = request.path_params["name"]
-        if name not in router.world.catalog.names():
+        if name not in router.world.catalog.names:
             raise UnknownPath(f"there is no model {name!r}", hint="GET /v1/models lists them")
         return JSONResponse(model_object(name))
 

@@ -15,7 +15,7 @@ from lanewise.journey import Caller, CallRecord, Decision, Features, Identity, R
 from lanewise.router.decide import Conditions, decide, unrouted
 from lanewise.router.run import BYTES_PER_TOKEN, Run
 from lanewise.router.world import World
-from lanewise.select import Pins
+from lanewise.select import Pins, WarmPrefixes
 from lanewise.upstream import Dispatcher, Health, Sink, Transport
 
 log = logging.getLogger("lanewise")
@@ -54,6 +54,7 @@ class Router:
         self._utcnow = utcnow
         self._rng = rng
         self._pins = Pins()
+        self._prefixes = WarmPrefixes()
         self.use(world)
 
     def use(self, world: World) -> None:
@@ -129,6 +130,7 @@ class Router:
             received_at=received_at,
             started_at=self._utcnow(),
             monotonic=self._monotonic,
+            prefixes=self._prefixes,
         )
         try:
             await run.serve(sink)

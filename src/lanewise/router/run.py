@@ -9,6 +9,7 @@ from lanewise.errors import LanewiseError
 from lanewise.journey import Caller, CallRecord, Candidate, Cost, Decision, Outcome, Reading, Request, Usage
 from lanewise.money import cost
 from lanewise.router.world import World
+from lanewise.select import WarmPrefixes, at_baseline
 from lanewise.upstream import Dispatcher, Reached, Relay, Sink
 from lanewise.wire import refusal
 
@@ -35,6 +36,7 @@ class Run:
         received_at: float,
         started_at: dt.datetime,
         monotonic: Callable[[], float],
+        prefixes: WarmPrefixes,
     ) -> None:
         self._world = world
         self._request = request
@@ -45,6 +47,8 @@ class Run:
         self._received_at = received_at
         self._started_at = started_at
         self._now = monotonic
+        self._prefixes = prefixes
+        self._warm_tokens: int | None = None
         self._dispatcher = dispatcher
         self._trail = dispatcher.trail()
         self._relay = Relay(dialect=request.dialect, call_id=call_id, monotonic=self._now)
@@ -117,7 +121,7 @@ class Run:
         assert self.served is not None
         headers = self._headers(self.served)
         paid = self._price(self.served, usage)
-        baseline = self._price(self._decision.baseline, usage)
+        baseline = self._price(self._decision.baseline, self._at_baseline(usage))
         if paid is not None:
             headers.append(("x-lanewise-cost-usd", _usd(paid.total_pusd)))
             if baseline is not None:
@@ -133,6 +137,24 @@ class Run:
         if usage is None or entry is None or entry.price is None:
             return None
         return cost(usage, entry.price, at=self._started_at, lane_batch=candidate.lane == "batch")
+
+    def _at_baseline(self, usage: Usage | None) -> Usage | None:
+        """What the baseline would have billed: its cache is modelled where another model answered."""
+        if usage is None:
+            return None
+        turn = self._reading.turn.kind
+        if self._warm_tokens is None:
+            session_id = self._reading.identity.session_id
+            converses = turn != "housekeeping" and self._request.operation == "generate"
+            seen = self._prefixes.seen(session_id, usage.prompt_tokens, self._now()) if converses else 0
+            self._warm_tokens = seen
+        if self.served is None or self.served == self._decision.baseline:
+            return usage
+        return at_baseline(
+            usage,
+            cached_tokens=max(self._warm_tokens, usage.cache_read_tokens),
+            writes=self._request.dialect == "messages" and b'"cache_control"' in self._request.plain,
+        )
 
     def _usage(self) -> Usage | None:
         """As reported; estimated from bytes and marked so where a good answer reports none."""
@@ -155,7 +177,7 @@ class Run:
             served=self.served,
             usage=usage,
             cost=self._price(self.served, usage) if self.served else None,
-            baseline_cost=self._price(self._decision.baseline, usage),
+            baseline_cost=self._price(self._decision.baseline, self._at_baseline(usage)),
             stop_reason=relay.stop_reason,
             response_bytes=relay.sent_bytes,
             first_byte_us=None if first is None else int((first - self._received_at) * 1e6),

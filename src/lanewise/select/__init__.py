@@ -1,7 +1,8 @@
 """Layer 3: which model answers. Prices, capabilities and states in, no text."""
 
+from lanewise.select.cache import WarmPrefixes, at_baseline
 from lanewise.select.catalog import Catalog, Entry
 from lanewise.select.choose import Choice, Need, choose
 from lanewise.select.pins import Pins
 
-__all__ = ["Catalog", "Choice", "Entry", "Need", "Pins", "choose"]
+__all__ = ["Catalog", "Choice", "Entry", "Need", "Pins", "WarmPrefixes", "at_baseline", "choose"]

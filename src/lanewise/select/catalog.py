@@ -5,6 +5,7 @@ Built once per config. Knows no request: names in, entries out.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
@@ -62,10 +63,23 @@ class Catalog:
         self._by_model = {name: tuple(self._entries(name, row)) for name, row in settings.models.items()}
         self.entries = tuple(entry for entries in self._by_model.values() for entry in entries)
 
+    @functools.cached_property
     def names(self) -> tuple[str, ...]:
-        """Names a caller may use: models, aliases, and the routed names if a baseline stands for them."""
+        """Names a caller may use: models, aliases, and the routed names if a baseline stands for them.
+
+        Without configured models, those that the vendors of the providers have a price for.
+        """
         routed = tuple(sorted(AUTO)) if self._baseline else ()
-        return (*self._by_model, *self._aliases, *routed)
+        return (*(self._by_model or self._priced()), *self._aliases, *routed)
+
+    def _priced(self) -> list[str]:
+        vendors = {endpoint.vendor for endpoint in self._endpoints.values() if endpoint.vendor}
+        found: dict[str, list[str]] = {vendor: [] for vendor in sorted(vendors)}
+        for name in self._prices.names():
+            price = self._prices.find(name) if "/" not in name else None
+            if price is not None and price.vendor in vendors and price.mode != "embedding":
+                found[price.vendor].append(name)
+        return [name for names in found.values() for name in sorted(names)]
 
     def baseline(self, name: str, dialect: Dialect) -> tuple[Entry, ...]:
         """The endpoints that answer for `name` in `dialect`, in failover order.
