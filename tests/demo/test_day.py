@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections import Counter
 
 import msgspec
 import pytest
 
+from lanewise.classify import Classifier
 from lanewise.demo.agents import Exchange, Reply
 from lanewise.demo.day import day
 from lanewise.demo.drive import Driver
@@ -16,6 +18,7 @@ from lanewise.demo.providers import PROFILES, Provider
 from lanewise.demo.script import HEADER, PLANS, Label, moves
 from lanewise.demo.sessions import Player, Session
 from lanewise.demo.truth import Task
+from lanewise.journey import Caller
 from lanewise.wire.peek import peek
 
 MODEL = "claude-opus-5-5"
@@ -136,6 +139,25 @@ def test_encrypted_reasoning_and_signed_thinking_are_played_back(whole_day):
     sent, _, _ = whole_day
     assert any(b'"encrypted_content":"' in exchange.body for exchange in sent)
     assert any(b'"signature":"' in exchange.body for exchange in sent)
+
+
+def test_the_classifier_sees_the_turns_that_the_day_means(whole_day):
+    sent, _, _ = whole_day
+    classifier = Classifier.load()
+    seen = Counter()
+    for exchange in sent:
+        turn = classifier.read(request_of(exchange), Caller(), dt.datetime(2026, 11, 23, tzinfo=dt.UTC)).turn
+        if exchange.label.purpose != "followup":  # short words are read as well as they can be
+            seen[(exchange.label.purpose, exchange.label.step > 0, turn.kind, turn.housekeeping)] += 1
+    assert seen.keys() == {
+        ("work", False, "main", None),
+        ("work", True, "continuation", None),
+        ("search", False, "subagent", None),
+        ("search", True, "continuation", None),
+        ("title", False, "housekeeping", "title"),
+        ("commit", False, "housekeeping", "commit_message"),
+        ("compaction", False, "housekeeping", "compaction"),
+    }
 
 
 def test_a_session_goes_on_from_what_the_model_said():

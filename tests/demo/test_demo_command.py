@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-COMMAND = [sys.executable, "-c", "from lanewise.cli.demo import demo; demo(prog_name='lanewise demo')"]
+COMMAND = [sys.executable, "-c", "from lanewise.cli.demo import command; command(prog_name='lanewise demo')"]
 LANES = ("local", "batch", "realtime")
 
 
@@ -118,6 +118,14 @@ def test_a_broken_config_is_named_with_its_line(tmp_path):
     process = run(tmp_path, "--once")
     assert process.returncode == 1
     assert "lanewise.toml:2" in process.stderr
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    process = run(tmp_path, "--once", LANEWISE_DATA=str(tmp_path / "file" / "state"))
+    assert process.returncode == 1
+    assert str(tmp_path / "file" / "state") in process.stderr
+    assert "hint: set LANEWISE_DATA" in process.stderr
 
 
 def test_an_interrupted_demo_ends_cleanly_and_leaves_no_temporary_state(tmp_path):

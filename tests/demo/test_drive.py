@@ -59,7 +59,7 @@ def test_every_session_gets_the_answers_to_its_own_calls_in_order():
 def test_a_failed_call_ends_its_session_and_no_other():
     async def handle(request):
         if Label.parse(request.headers[HEADER]) == Label(task="bad", step=1):
-            await request.send(response(400, error("chat", 400, "invalid_request_error", "no")))
+            await request.send(response(404, error("chat", 404, "not_found_error", "no")))
         else:
             await request.send(response(200, said(request)))
 
@@ -68,13 +68,13 @@ def test_a_failed_call_ends_its_session_and_no_other():
     assert result.calls == 5
     [failure] = result.failures
     assert failure.task == "bad"
-    assert failure.what.startswith("status 400: ")
+    assert failure.what.startswith("status 404: ")
     assert [entry[:2] for entry in heard if entry[0] == "bad"] == [("bad", 0)]
 
 
 def test_a_connection_that_breaks_is_a_failed_call():
     async def handle(request):
-        await request.send(stream(200))
+        await request.send(stream())
         raise ConnectionResetError
 
     result = driven(handle, calls("t", 2, []))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import msgspec
 import pytest
@@ -10,7 +11,7 @@ from pyreqwest.client import ClientBuilder
 
 from lanewise.demo.day import day
 from lanewise.demo.minds import STRANGER, Minds
-from lanewise.demo.providers import PROFILES, Provider
+from lanewise.demo.providers import PROFILES, Provider, until_window
 from lanewise.demo.replies import read_reply
 from lanewise.demo.script import HEADER, Label
 from lanewise.demo.toolbox import NAMES, calls, client_of, perform
@@ -76,62 +77,90 @@ def test_other_endpoints_are_not_there(method, path):
     assert status == 404
 
 
-def test_the_local_engine_shows_running_and_waiting_calls_as_vllm_does():
+class Gate:
+    """A clock that stands still until it is opened: every wait of a provider ends then."""
+
+    def __init__(self):
+        self.asked_s = []
+        self._open = asyncio.Event()
+        self._asked = asyncio.Condition()
+
+    async def sleep(self, seconds):
+        async with self._asked:
+            self.asked_s.append(seconds)
+            self._asked.notify_all()
+        await self._open.wait()
+
+    async def asked(self, times):
+        async with self._asked:
+            await self._asked.wait_for(lambda: len(self.asked_s) >= times)
+
+    def open(self):
+        self._open.set()
+
+
+async def gauges(client, url):
+    text = await (await client.get(f"{url}/metrics").build().send()).text()
+    return {line.partition("{")[0]: int(line.rpartition(" ")[2]) for line in text.splitlines()}
+
+
+def test_the_local_engine_runs_as_many_calls_as_it_has_slots_and_queues_the_rest():
     async def run():
-        provider = Provider(profile("local"), Minds(day(7)))
+        gate = Gate()
+        provider = Provider(profile("local"), Minds(day(7)), sleep=gate.sleep)
         url = await provider.start()
+        body = msgspec.json.encode(BODIES["chat"])
         async with ClientBuilder().no_proxy().build() as client:
-
-            async def gauges():
-                answer = await client.get(f"{url}/metrics").build().send()
-                lines = (await answer.text()).splitlines()
-                return [int(line.rpartition(" ")[2]) for line in lines]
-
-            body = msgspec.json.encode(BODIES["chat"])
-            before = await gauges()
             posts = [
                 asyncio.create_task(client.post(f"{url}/v1/chat/completions").body_bytes(body).build().send())
                 for _ in range(6)
             ]
-            peaks = [0, 0]
-            while not all(post.done() for post in posts):
-                peaks = [max(pair) for pair in zip(peaks, await gauges(), strict=True)]
-            after = await gauges()
+            await gate.asked(4)
+            while (seen := await gauges(client, url))["vllm:num_requests_waiting"] < 2:
+                pass
+            gate.open()
+            await asyncio.gather(*posts)
+            after = await gauges(client, url)
         await provider.close()
-        return before, peaks, after
+        return seen, after
 
-    before, peaks, after = asyncio.run(run())
-    assert before == after == [0, 0]
-    assert peaks[0] == 4  # its slots
-    assert 1 <= peaks[1] <= 2  # six calls less four
+    seen, after = asyncio.run(run())
+    assert seen == {"vllm:num_requests_running": 4, "vllm:num_requests_waiting": 2}
+    assert after == {"vllm:num_requests_running": 0, "vllm:num_requests_waiting": 0}
 
 
-def test_the_batch_service_answers_a_window_at_once():
+@pytest.mark.parametrize(
+    ("now_s", "expected_s"),
+    [(0.0, 60.0), (1.0, 59.0), (59.5, 0.5), (60.0, 60.0), (150.0, 30.0)],
+)
+def test_a_window_closes_at_the_next_multiple_of_its_length(now_s, expected_s):
+    assert until_window(now_s, 60.0) == expected_s
+
+
+def test_the_batch_service_holds_a_call_until_its_window_closes():
     async def run():
-        provider = Provider(profile("batch"), Minds(day(7)))
+        gate = Gate()
+        provider = Provider(profile("batch"), Minds(day(7)), sleep=gate.sleep)
         url = await provider.start()
-        loop = asyncio.get_running_loop()
+        body = msgspec.json.encode({"model": "gpt-6-luna", "input": "Hello?"})
         async with ClientBuilder().no_proxy().build() as client:
-            body = msgspec.json.encode({"model": "gpt-6-luna", "input": "Hello?"})
-            # Asked right after a window closed, so that the next one closes a whole window later.
-            await asyncio.sleep(0.6 - loop.time() % 0.6)
-            began = loop.time()
-            answer = await client.post(f"{url}/v1/responses").body_bytes(body).build().send()
-            took = loop.time() - began
-            told = msgspec.json.decode(bytes(await answer.bytes()))["service_tier"]
+            post = asyncio.create_task(client.post(f"{url}/v1/responses").body_bytes(body).build().send())
+            await gate.asked(1)
+            held = await gauges(client, url)
+            gate.open()
+            told = msgspec.json.decode(bytes(await (await post).bytes()))["service_tier"]
         await provider.close()
-        return took, told
+        return held, gate.asked_s[0], told
 
-    took, told = asyncio.run(run())
-    assert took >= 0.5  # the window of 60 simulated seconds, 100 times faster, less the way there
+    held, wait_s, told = asyncio.run(run())
+    assert held == {"vllm:num_requests_running": 0, "vllm:num_requests_waiting": 1}
+    assert 0 < wait_s <= 0.6  # 60 simulated seconds
     assert told == "flex"
 
 
 @pytest.mark.parametrize("client", sorted(NAMES))
 @pytest.mark.parametrize("move", ["look", "read", "edit", "check", "log", "shell"])
 def test_every_clients_tools_can_make_every_move_and_be_run(client, move):
-    import random
-
     rng = random.Random(3)
     task = next(iter(day(7).tasks().values()))
     call = calls(client, move, task, "call_1", rng, sound=True)
@@ -143,8 +172,6 @@ def test_every_clients_tools_can_make_every_move_and_be_run(client, move):
 
 @pytest.mark.parametrize("client", sorted(NAMES))
 def test_an_unsound_edit_makes_the_next_test_run_fail_and_a_sound_one_mends_it(client):
-    import random
-
     rng = random.Random(3)
     workspace = Workspace(rng)
     task = next(iter(day(7).tasks().values()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import msgspec
-import pytest
 
 from lanewise.demo.summary import Quality, Share, Summary
 from lanewise.demo.tables import closing, headline, plain, tables
@@ -69,9 +68,3 @@ def test_every_part_says_simulated_and_no_line_exceeds_100_columns():
     for part in (headline(SUMMARY), *(t.title for t in tables(SUMMARY)), closing(SUMMARY)):
         assert "simulated" in part.lower()
     assert max(map(len, printed(SUMMARY).splitlines())) <= 100
-
-
-@pytest.mark.parametrize(("solved", "share"), [(90, 90 / 97), (0, 0.0)])
-def test_quality_as_a_share_of_all_tasks(solved, share):
-    assert Quality(tasks=97, solved=solved, baseline_solved=96).share == share
-    assert Quality(tasks=97, solved=solved, baseline_solved=96).baseline_share == 96 / 97

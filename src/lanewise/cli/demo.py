@@ -35,7 +35,7 @@ class _Failed(click.ClickException):
     exit_code = 1
 
 
-@click.command()
+@click.command("demo")
 @click.option("--once", is_flag=True, help="Exit after the result instead of serving on.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option(
@@ -45,7 +45,7 @@ class _Failed(click.ClickException):
     help=f"Port of the gateway; 0 takes a free one.  [default: {DEFAULT_PORT}, with --once a free one]",
 )
 @click.option("--seed", type=int, default=7, show_default=True, help="Another seed is another day.")
-def demo(*, once: bool, as_json: bool, port: int | None, seed: int) -> None:
+def command(*, once: bool, as_json: bool, port: int | None, seed: int) -> None:
     """Play a simulated day of agent traffic and print what routing it saved.
 
     Three simulated providers (a local engine with a queue, a batch service, a cloud) answer at least 300 calls in the

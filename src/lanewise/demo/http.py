@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 MAX_HEAD_BYTES = 64 * 1024
 
-REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found"}
+REASONS = {200: "OK", 404: "Not Found"}
 
 
 class HttpRequest:
@@ -49,12 +49,12 @@ def response(status: int, body: bytes, content_type: str = "application/json") -
     ).encode() + body
 
 
-def stream(status: int) -> bytes:
+def stream() -> bytes:
     """The head of an answer that comes in events."""
     return (
-        f"HTTP/1.1 {status} {REASONS[status]}\r\ncontent-type: text/event-stream\r\n"
-        "cache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n"
-    ).encode()
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+        b"cache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n"
+    )
 
 
 class Server:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -93,8 +94,11 @@ PROFILES = (
 class Provider:
     """One simulated provider; listens between `start` and `close`."""
 
-    def __init__(self, profile: Profile, minds: Minds) -> None:
+    def __init__(
+        self, profile: Profile, minds: Minds, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
         self.profile = profile
+        self._sleep = sleep
         self._minds = minds
         self._meter = Meter(profile.caching)
         self._models = {model.name: model for model in profile.models}
@@ -141,7 +145,7 @@ class Provider:
             include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
             sent = events(dialect, answer, chunk_chars=CHUNK_CHARS, include_usage=include_usage)
             half = len(sent) // 2
-            await request.send(stream(200))
+            await request.send(stream())
             await request.send_piece(b"".join(sent[:half]))
             await self._wait(usage.output_tokens / model.tokens_per_s)
             await request.send_piece(b"".join(sent[half:]))
@@ -182,8 +186,8 @@ class Provider:
         self._waiting += 1
         try:
             if self.profile.window_s:
-                window = self.profile.window_s / TIME_SCALE
-                await asyncio.sleep(window - asyncio.get_running_loop().time() % window)
+                now_s = asyncio.get_running_loop().time()
+                await self._sleep(until_window(now_s, self.profile.window_s / TIME_SCALE))
             if self._slots:
                 await self._slots.acquire()
         finally:
@@ -196,9 +200,8 @@ class Provider:
             if self._slots:
                 self._slots.release()
 
-    @staticmethod
-    async def _wait(simulated_s: float) -> None:
-        await asyncio.sleep(simulated_s / TIME_SCALE)
+    async def _wait(self, simulated_s: float) -> None:
+        await self._sleep(simulated_s / TIME_SCALE)
 
     def _metrics(self) -> str:
         name = self.profile.models[0].name
@@ -206,6 +209,11 @@ class Provider:
             f'vllm:num_requests_running{{model_name="{name}"}} {self._running}\n'
             f'vllm:num_requests_waiting{{model_name="{name}"}} {self._waiting}\n'
         )
+
+
+def until_window(now_s: float, window_s: float) -> float:
+    """Seconds until the window that is open at `now_s` closes; windows begin at multiples of `window_s`."""
+    return window_s - now_s % window_s
 
 
 def _tool_names(body: dict[str, Any]) -> set[str]:

@@ -21,6 +21,7 @@ from lanewise.demo.minds import Minds
 from lanewise.demo.providers import PROFILES, TIME_SCALE, Provider
 from lanewise.demo.sessions import Player
 from lanewise.demo.summary import Played, Summary, summarise
+from lanewise.errors import StoreError
 from lanewise.journey import Usage, Value
 from lanewise.ledger.reports import report
 from lanewise.money import PriceBook
@@ -104,7 +105,7 @@ async def staged(seed: int, place: Place) -> AsyncIterator[Stage]:
 
     Raises:
         StartError: The port is taken.
-        StoreError: The ledger cannot be opened.
+        StoreError: The state cannot be written or the ledger cannot be opened.
     """
     day_ = day(seed)
     minds = Minds(day_)
@@ -121,16 +122,22 @@ async def staged(seed: int, place: Place) -> AsyncIterator[Stage]:
 
 def _settings(place: Place, urls: dict[str, str]) -> Settings:
     """Write the demo's config into the data folder and read it back as a user's would be."""
-    place.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = place.data / CONFIG_NAME
     template = resources.files(__package__).joinpath("settings.toml").read_text(encoding="utf-8")
     text = template.format(
         port=place.port,
-        data=json.dumps(str(place.data)),
+        data=json.dumps(str(place.data), ensure_ascii=False),
         database_url=json.dumps(place.database_url),
         **urls,
     )
-    path.write_text(text, encoding="utf-8")
+    try:
+        place.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(
+            f"the demo cannot keep its state in {str(place.data)!r}: {error.strerror}",
+            hint="set LANEWISE_DATA to a folder that can be written, or unset it",
+        ) from None
     return load(env={}, config=path).settings
 
 

@@ -41,16 +41,6 @@ class Quality(Value, frozen=True, kw_only=True):
     baseline_solved: int
     """Had the baseline done them all."""
 
-    @property
-    def share(self) -> float:
-        """Solved with routing, of all tasks."""
-        return self.solved / self.tasks
-
-    @property
-    def baseline_share(self) -> float:
-        """Solved by the baseline, of all tasks."""
-        return self.baseline_solved / self.tasks
-
 
 class Summary(Value, frozen=True, kw_only=True):
     """The day's result. Dollars are floats here and only here: the ledger counts in integers."""
