@@ -18,7 +18,7 @@ from pathlib import Path
 
 from lanewise.classify import Classifier
 from lanewise.config import Loaded, Settings
-from lanewise.errors import ConfigError, LanewiseError
+from lanewise.errors import ConfigError, LanewiseError, StartError
 from lanewise.gateway import Gateway, Handler, application, bound_socket, server
 from lanewise.journey import CallRecord
 from lanewise.ledger import LedgerWriter
@@ -27,6 +27,7 @@ from lanewise.router import Router, World
 from lanewise.store import Database, open_database
 from lanewise.telemetry import Telemetry, export_span, log_call, tracer_for
 from lanewise.upstream import Health, PyreqwestTransport, Transport
+from lanewise.upstream.discovery import is_ourselves
 
 log = logging.getLogger("lanewise")
 
@@ -42,7 +43,7 @@ def utcnow() -> dt.datetime:
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """uvloop's where it exists (not on Windows)."""
+    """Uvloop's where it exists (not on Windows)."""
     try:
         import uvloop  # noqa: PLC0415 - absent on Windows
     except ImportError:
@@ -159,7 +160,9 @@ async def running(settings: Settings, *, env: Mapping[str, str]) -> AsyncIterato
     """
     where = settings.server
     listener = bound_socket(where.host, where.port, has_keys=bool(settings.keys))
+    host, port = listener.getsockname()[:2]
     try:
+        _refuse_loop(settings, host, port)
         database = open_database(database_url(settings))
     except LanewiseError:
         listener.close()
@@ -169,7 +172,6 @@ async def running(settings: Settings, *, env: Mapping[str, str]) -> AsyncIterato
     app.writer.start()
     http = server(app.asgi, drain_s=where.drain_s, body_timeout_s=where.body_timeout_s)
     serving = asyncio.create_task(http.serve(sockets=[listener]))
-    host, port = listener.getsockname()[:2]
     try:
         yield app, f"http://{f'[{host}]' if ':' in host else host}:{port}"
     finally:
@@ -178,6 +180,15 @@ async def running(settings: Settings, *, env: Mapping[str, str]) -> AsyncIterato
         await transport.close()
         await asyncio.to_thread(app.writer.close, LEDGER_CLOSE_S)
         database.close()
+
+
+def _refuse_loop(settings: Settings, host: str, port: int) -> None:
+    for name, row in settings.providers.items():
+        if is_ourselves(row.base_url, host, port):
+            raise StartError(
+                f"provider {name!r} has the base_url {row.base_url}, which is this gateway itself",
+                hint="give it the provider's own address",
+            )
 
 
 async def serve(

@@ -1,7 +1,9 @@
 """Zero config: providers from the keys in the environment, and from model servers that answer on loopback.
 
 Anthropic, OpenAI and Gemini are always there, since a client may bring its own credential; OpenRouter and
-DeepSeek only with a key. Used when the config names no provider at all.
+DeepSeek only with a key. Used when the config names no provider at all. A name that nobody configured goes to the
+first provider of its dialect, so those with a key come first, but none before Anthropic: Claude Code's own
+credential must not find its calls at somebody else's.
 """
 
 from __future__ import annotations
@@ -92,7 +94,9 @@ LOCAL = {
 
 def found_providers(settings: Settings, env: Mapping[str, str], *, look: bool) -> Settings:
     """`settings` with the providers of the environment and, if `look`, of this machine with their models."""
-    providers = dict(_hosted(settings, env))
+    hosted = dict(_hosted(settings, env))
+    ranked = sorted(hosted, key=lambda name: (name != "anthropic", not hosted[name].api_key_env))
+    providers = {name: hosted[name] for name in ranked}
     models = dict(settings.models)
     if look:
         own_port = settings.server.port
@@ -112,19 +116,17 @@ def _hosted(settings: Settings, env: Mapping[str, str]) -> Iterator[tuple[str, P
         if not (key or row.keyless):
             continue
         base_url = env.get(row.url_env, "") or row.base_url
-        if not base_url.startswith(("http://", "https://")) or _is_ourselves(base_url, settings):
+        if not base_url.startswith(("http://", "https://")) or is_ourselves(
+            base_url, settings.server.host, settings.server.port
+        ):
             base_url = row.base_url  # an agent's setting in our own environment would make us call ourselves
         yield name, ProviderSettings(base_url=base_url, dialects=row.dialects, api_key_env=row.key_env if key else "")
 
 
-def _is_ourselves(base_url: str, settings: Settings) -> bool:
+def is_ourselves(base_url: str, host: str, port: int) -> bool:
+    """Whether `base_url` is the gateway that listens on `host` and `port`: it would call itself without end."""
     parts = urlsplit(base_url)
-    return parts.port == settings.server.port and parts.hostname in {
-        "127.0.0.1",
-        "localhost",
-        "::1",
-        settings.server.host,
-    }
+    return parts.port == port and parts.hostname in {"127.0.0.1", "localhost", "::1", host}
 
 
 def _answering(own_port: int) -> dict[str, list[str]]:
