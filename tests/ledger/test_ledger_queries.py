@@ -112,7 +112,7 @@ def test_a_group_of_unbilled_failures_costs_zero_not_unknown(database):
 
 def test_sums_beyond_64_bits_are_exact(database):
     largest = 2**63 - 1
-    _keep(database, *(made_call(number, cost_pusd=largest, baseline_pusd=largest) for number in range(3)))
+    _keep(database, *(made_call(n, session=f"s-{n}", cost_pusd=largest, baseline_pusd=largest) for n in range(3)))
     total = _report(database).total
     assert (total.cost_pusd, total.baseline_cost_pusd, total.saved_pusd) == (3 * largest, 3 * largest, 0)
 

@@ -121,6 +121,7 @@ def test_recording_a_call_twice_is_recording_it_once(database):
         writer.record(made_call(attempts=2))
         writer.record(made_call(attempts=2))
         assert writer.flush()
+        assert writer.refused == 0
     assert (_count(database), _count(database, ATTEMPTS)) == (1, 2)
     assert [row["calls"] for row in _rows(database, SESSIONS)] == [1]
 
@@ -182,6 +183,16 @@ def test_drops_are_logged_at_most_once_a_second(sqlite, caplog):
         assert told() == [1]
         clock.now += 0.5
         assert told() == [1, 2]
+
+
+def test_drops_of_the_last_second_are_told_at_the_end(sqlite, caplog):
+    writer = _writer(sqlite, capacity=0)
+    writer.record(made_call(1))
+    writer.flush()
+    writer.record(made_call(2))
+    writer.start()
+    writer.close(timeout_s=30)
+    assert [record.total for record in caplog.records if record.message == "ledger.dropped"] == [1, 2]
 
 
 # -- faults ------------------------------------------------------------------------------------------------

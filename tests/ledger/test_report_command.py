@@ -69,7 +69,7 @@ def test_the_table_names_the_baseline_and_shows_unknown_costs(run):
 
 def test_the_table_fits_a_hundred_columns_whatever_the_numbers(run):
     calls = [
-        made_call(n, session="a-session-id-of-a-client-" * 4, cost_pusd=9_000_000 * USD, baseline_pusd=9_000_000 * USD)
+        made_call(n, session="a-session-id-of-a-client-" * 4, cost_pusd=40_000 * USD, baseline_pusd=40_000 * USD)
         for n in range(200)
     ]
     result = run("--by", "session", calls=calls)
@@ -114,6 +114,11 @@ def test_every_field_of_the_json_is_documented(run):
     documented = command.help
     undocumented = {name for name in names(json.loads(run("--json").stdout)) if name not in documented}
     assert undocumented == {"computed_usd", "reported_usd"}  # "..._usd" in the text
+
+
+def test_the_help_keeps_the_lines_of_the_json_schema():
+    lines = CliRunner().invoke(command, ["--help"]).stdout.splitlines()
+    assert "    since, until   ISO times, UTC; calls that started in [since, until)" in lines
 
 
 def test_no_ledger_is_a_friendly_sentence_and_creates_nothing(run, tmp_path):

@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,16 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(location, monkeypa
     open_database(location).close()
 
 
+def test_processes_that_start_together_make_one_schema(location):
+    with ThreadPoolExecutor(8) as starters:
+        opened = list(starters.map(lambda _: open_database(location), range(8)))
+    for number, each in enumerate(opened):
+        _add_session(each, f"s-{number}")
+    assert len(_session_ids(opened[0])) == 8
+    for each in opened:
+        each.close()
+
+
 # -- addresses ---------------------------------------------------------------------------------------------
 
 
@@ -175,6 +186,18 @@ def test_a_missing_postgres_database_comes_with_the_command_that_creates_it(new_
     assert caught.value.hint == "create it with `createdb absent`"
 
 
+@pytest.mark.postgres
+def test_a_connection_that_the_server_ended_is_replaced(new_postgres):
+    first, second = (open_database(url) for url in [new_postgres()] * 2)
+    with first.read() as connection:
+        backend = connection.execute(sa.select(sa.func.pg_backend_pid())).scalar_one()
+    with second.read() as connection:
+        connection.execute(sa.select(sa.func.pg_terminate_backend(backend, 10_000)))
+    assert _session_ids(first) == []
+    first.close()
+    second.close()
+
+
 # -- SQLite files ------------------------------------------------------------------------------------------
 
 
@@ -188,6 +211,27 @@ def test_readers_do_not_wait_for_the_writer(sqlite_database):
         connection.execute(sa.insert(SESSIONS).values(session_id="s-1", **A_SESSION))
         assert _session_ids(sqlite_database) == []
     assert _session_ids(sqlite_database) == ["s-1"]
+
+
+def test_a_writing_block_holds_the_lock_from_its_start(tmp_path):
+    """Otherwise a block that reads and then writes fails when another wrote in between."""
+    first, second = (open_database(tmp_path / "ledger.db", busy_timeout_s=0.01) for _ in range(2))
+    with first.write() as connection:
+        with pytest.raises(StoreError, match="another process holds a lock on it"):
+            _add_session(second, "s-2")
+        connection.execute(sa.insert(SESSIONS).values(session_id="s-1", **A_SESSION))
+    assert _session_ids(second) == ["s-1"]
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [("journal_mode", "wal"), ("synchronous", 1), ("foreign_keys", 1), ("page_size", 16_384), ("busy_timeout", 5_000)],
+)
+def test_connections_are_set_up(sqlite_database, pragma, value):
+    with sqlite_database.read() as connection:
+        assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
 
 
 @pytest.fixture

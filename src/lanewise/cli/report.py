@@ -71,7 +71,7 @@ class _Since(click.ParamType[dt.datetime]):
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; money in pico-dollars and in US dollars.")
 @click.option("--data", metavar="DIR", help=f"Folder of the ledger [env: LANEWISE_DATA, default: {DEFAULT_DATA}].")
 def command(since: dt.datetime, by: By, as_json: bool, data: str | None) -> None:
-    r"""Sum up the ledger: spent, saved against the baseline, failures, cache use and our own overhead.
+    """Sum up the ledger: spent, saved against the baseline, failures, cache use and our own overhead.
 
     A cost that is unknown is never counted as zero: such calls have a column of their own.
 
@@ -90,7 +90,7 @@ def command(since: dt.datetime, by: By, as_json: bool, data: str | None) -> None
         overhead, duration          {p50_us, p95_us}
         cost_error                  {calls, computed_pusd, reported_pusd, ..._usd, relative}: our
                                     cost beside what providers reported, where they do
-    """
+    """  # noqa: D301  click reads the character itself: it keeps the lines of the paragraph that follows
     try:
         found = _read(since, by, data)
     except LanewiseError as fault:

@@ -155,7 +155,7 @@ def _sums_query(column: sa.Column[Any], period: sa.ColumnElement[bool]) -> sa.Se
     raised = sa.and_(moved, c.chosen_tier == "cheap", c.served_tier == "frontier")
     return (
         sa.select(
-            sa.func.coalesce(column, "").label("group"),
+            _group(column).label("group"),
             sa.func.count().label("calls"),
             _count("failed", c.failed),
             _count("known", c.cost_state == "known"),
@@ -175,7 +175,7 @@ def _sums_query(column: sa.Column[Any], period: sa.ColumnElement[bool]) -> sa.Se
             *_money("claimed", c.usage_reported_cost_pusd, reported),
         )
         .where(period)
-        .group_by(sa.func.coalesce(column, ""))
+        .group_by(_group(column))
     )
 
 
@@ -187,6 +187,11 @@ def _baselines_query(period: sa.ColumnElement[bool]) -> sa.Select[str, int]:
         .group_by(CALLS.c.baseline_model)
         .order_by(calls.desc(), CALLS.c.baseline_model)
     )
+
+
+def _group(column: sa.Column[Any]) -> sa.ColumnElement[str]:
+    """The group's name, empty for NULL. Spelled in the statement: Postgres takes two parameters for two groupings."""
+    return sa.func.coalesce(column, sa.literal_column("''"))
 
 
 def _count(name: str, condition: sa.ColumnElement[bool]) -> sa.Label[int]:
@@ -212,7 +217,7 @@ def _latencies(
     """Own overhead and whole duration of each call by group: 16 bytes a call."""
     overheads: dict[str, array[int]] = defaultdict(lambda: array("q"))
     durations: dict[str, array[int]] = defaultdict(lambda: array("q"))
-    query = sa.select(sa.func.coalesce(column, ""), CALLS.c.overhead_us, CALLS.c.duration_us).where(period)
+    query = sa.select(_group(column), CALLS.c.overhead_us, CALLS.c.duration_us).where(period)
     for group, overhead_us, duration_us in connection.execution_options(yield_per=10_000).execute(query):
         overheads[group].append(overhead_us)
         durations[group].append(duration_us)

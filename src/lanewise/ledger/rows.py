@@ -174,8 +174,10 @@ def from_rows(call: Row, attempts: Sequence[Row]) -> CallRecord:
         StoreError: the rows hold a value that this version does not know.
     """
     try:
-        return CallRecord(
-            **_CALL.lift(call),
+        return _build(
+            CallRecord,
+            _CALL,
+            call,
             started_at=from_us(call["started_us"]),
             caller=msgspec.json.decode(call["caller"], type=Caller),
             reading=msgspec.json.decode(call["reading"], type=Reading),

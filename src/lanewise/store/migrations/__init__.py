@@ -48,9 +48,8 @@ def upgrade(engine: sa.Engine) -> None:
         with connection.begin():
             if not sqlite:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRES_LOCK)))
-            if version(connection) != HEAD:
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")  # nothing, where another process was first
         if sqlite:
             _pragma(connection, "foreign_keys = ON")
 
