@@ -128,15 +128,18 @@ class App:
         found = []
         if not self.router.world.providers:
             found.append("no provider is configured")
-        if self.writer.dropped:
-            found.append(f"the ledger lost {self.writer.dropped} rows; see the log")
+        if self._lost():
+            found.append(f"the ledger lost {self._lost()} calls; see the log")
         return found
 
     def scrape(self) -> bytes:
         """The text of /metrics."""
         return self._telemetry.scrape(
-            breakers=self.health.states(), in_flight=self.health.in_flight(), dropped=self.writer.dropped
+            breakers=self.health.states(), in_flight=self.health.in_flight(), dropped=self._lost()
         )
+
+    def _lost(self) -> int:
+        return self.writer.dropped + self.writer.refused
 
 
 def data_dir(settings: Settings) -> Path:

@@ -324,7 +324,9 @@ class Outcome(Value, frozen=True, kw_only=True):
     cost: Cost | None = None
     """None = unknown price, never zero."""
     baseline_cost: Cost | None = None
-    """The same tokens and cache state at the baseline's price."""
+    """The same tokens at the baseline's price, with its cache as warm as it would have been."""
+    preferred_cost_pusd: int | None = None
+    """What the same tokens would have cost at `Decision.preferred`; None where that one answered or has no price."""
     stop_reason: str = ""
     response_bytes: int = 0
     first_byte_us: int | None = None

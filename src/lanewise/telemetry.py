@@ -78,7 +78,11 @@ class Telemetry:
         self._breaker = Gauge(
             "lanewise_breaker_state", "0 closed, 1 half open, 2 open.", ["provider"], registry=registry
         )
-        self._dropped = Gauge("lanewise_ledger_dropped", "Ledger rows lost since start.", registry=registry)
+        self._dropped = Gauge(
+            "lanewise_ledger_dropped",
+            "Calls the ledger lost since start: buffer full, or content refused.",
+            registry=registry,
+        )
         Gauge("lanewise_build_info", "Version.", ["version"], registry=registry).labels(__version__).set(1)
 
     def call_finished(self, record: CallRecord) -> None:

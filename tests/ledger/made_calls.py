@@ -246,6 +246,7 @@ _OUTCOME = _strategy(
     usage=st.none() | _USAGE,
     cost=st.none() | _COST,
     baseline_cost=st.none() | _COST,
+    preferred_cost_pusd=st.none() | st.integers(0, 2**62),
     stop_reason=_TEXT,
     response_bytes=_WHOLE,
     first_byte_us=st.none() | _WHOLE,

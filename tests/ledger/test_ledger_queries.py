@@ -172,6 +172,18 @@ def test_percentiles_are_by_nearest_rank_within_the_group_and_over_all(database)
     assert found.total.duration == Latency(p50_us=10, p95_us=19)  # 1..20 and another 7
 
 
+def test_calls_that_were_not_routed_are_priced_where_the_policy_would_have_sent_them(database):
+    def unrouted(number, paid_pusd, would_be_pusd):
+        made = made_call(number, cost_pusd=paid_pusd)
+        return msgspec.structs.replace(
+            made, outcome=msgspec.structs.replace(made.outcome, preferred_cost_pusd=would_be_pusd)
+        )
+
+    _keep(database, unrouted(1, 900, 100), unrouted(2, 300, 200), unrouted(3, 50, None))
+    total = _report(database).total
+    assert (total.unrouted_calls, total.unrouted_cost_pusd, total.preferred_cost_pusd) == (2, 1200, 300)
+
+
 @pytest.mark.parametrize(
     ("chosen", "served", "failovers", "escalations"),
     [

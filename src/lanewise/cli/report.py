@@ -82,10 +82,12 @@ def command(since: dt.datetime, by: By, as_json: bool, data: str | None) -> None
       baselines      [[model, calls], ...] what savings are measured against
       total, rows[]  one object for all calls, one per group, most expensive first:
         group                       "" where a call has none (nobody served it, no key)
-        calls, failed_calls, unknown_cost_calls, compared_calls, failovers, escalations
+        calls, failed_calls, unknown_cost_calls, compared_calls, unrouted_calls, failovers, escalations
         input_tokens (cache excluded), cache_read_tokens, cache_write_tokens, output_tokens
         cost_pusd, baseline_cost_pusd, saved_pusd          integers of 10^-12 USD, null if unknown
         cost_usd, baseline_cost_usd, saved_usd             the same in US dollars
+        unrouted_cost_pusd, preferred_cost_pusd            calls that were not routed: what they cost, and
+        unrouted_cost_usd, preferred_cost_usd              would have cost where the policy prefers
         saved_share, cache_hit_share                       0..1 or null
         overhead, duration          {p50_us, p95_us}
         cost_error                  {calls, computed_pusd, reported_pusd, ..._usd, relative}: our
@@ -195,6 +197,11 @@ def _notes(found: Report) -> list[str]:
         )
     if total.unknown_cost_calls:
         notes.append(f"cost unknown for {total.unknown_cost_calls} calls: not in `cost`, not counted as zero")
+    if total.unrouted_calls:
+        notes.append(
+            f"not routed: {total.unrouted_calls} calls that cost {format_usd(total.unrouted_cost_pusd)} would have"
+            f" cost {format_usd(total.preferred_cost_pusd)} where the policy preferred to send them"
+        )
     if total.failovers:
         notes.append(f"failovers: {total.failovers}, of them from the cheap tier to the frontier: {total.escalations}")
     if total.cost_error.relative is not None:

@@ -84,6 +84,12 @@ class ReportRow(Value, frozen=True):
     """What the compared calls would have cost at the baseline; None where none can be compared."""
     saved_pusd: int | None
     """`baseline_cost_pusd` less what the compared calls did cost; negative where routing cost more."""
+    unrouted_calls: int
+    """Calls the policy would have sent elsewhere (mode observe, or the other arm of a split), both costs known."""
+    unrouted_cost_pusd: int | None
+    """What these did cost; None without such calls."""
+    preferred_cost_pusd: int | None
+    """What the same tokens would have cost where the policy preferred to send them."""
     failovers: int
     """Calls that another candidate answered than the one first chosen."""
     escalations: int
@@ -151,6 +157,7 @@ def _sums_query(column: sa.Column[Any], period: sa.ColumnElement[bool]) -> sa.Se
     c = CALLS.c
     compared = sa.and_(c.cost_total_pusd.is_not(None), c.baseline_cost_total_pusd.is_not(None))
     reported = sa.and_(c.cost_total_pusd.is_not(None), c.usage_reported_cost_pusd.is_not(None))
+    unrouted = sa.and_(c.cost_total_pusd.is_not(None), c.preferred_cost_pusd.is_not(None))
     moved = sa.or_(c.served_model != c.chosen_model, c.served_provider != c.chosen_provider)
     raised = sa.and_(moved, c.chosen_tier == "cheap", c.served_tier == "frontier")
     return (
@@ -162,6 +169,7 @@ def _sums_query(column: sa.Column[Any], period: sa.ColumnElement[bool]) -> sa.Se
             _count("unknown", c.cost_state == "unknown"),
             _count("compared", compared),
             _count("reported", reported),
+            _count("unrouted", unrouted),
             _count("moved", moved),
             _count("raised", raised),
             _tokens("input", c.usage_input_tokens),
@@ -171,6 +179,8 @@ def _sums_query(column: sa.Column[Any], period: sa.ColumnElement[bool]) -> sa.Se
             *_money("cost", c.cost_total_pusd, sa.true()),
             *_money("compared_cost", c.cost_total_pusd, compared),
             *_money("baseline", c.baseline_cost_total_pusd, compared),
+            *_money("unrouted", c.cost_total_pusd, unrouted),
+            *_money("preferred", c.preferred_cost_pusd, unrouted),
             *_money("computed", c.cost_total_pusd, reported),
             *_money("claimed", c.usage_reported_cost_pusd, reported),
         )
@@ -250,6 +260,9 @@ def _row(
         compared_calls=compared,
         baseline_cost_pusd=money("baseline") if compared else None,
         saved_pusd=money("baseline") - money("compared_cost") if compared else None,
+        unrouted_calls=added("unrouted"),
+        unrouted_cost_pusd=money("unrouted") if added("unrouted") else None,
+        preferred_cost_pusd=money("preferred") if added("unrouted") else None,
         failovers=added("moved"),
         escalations=added("raised"),
         overhead=_latency(overheads),

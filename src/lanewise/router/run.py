@@ -9,7 +9,7 @@ from lanewise.errors import LanewiseError
 from lanewise.journey import Caller, CallRecord, Candidate, Cost, Decision, Outcome, Reading, Request, Usage
 from lanewise.money import cost
 from lanewise.router.world import World
-from lanewise.select import WarmPrefixes, at_baseline
+from lanewise.select import WarmPrefixes, served_elsewhere
 from lanewise.upstream import Dispatcher, Reached, Relay, Sink
 from lanewise.wire import refusal
 
@@ -121,7 +121,7 @@ class Run:
         assert self.served is not None
         headers = self._headers(self.served)
         paid = self._price(self.served, usage)
-        baseline = self._price(self._decision.baseline, self._at_baseline(usage))
+        baseline = self._price(self._decision.baseline, self._elsewhere(self._decision.baseline, usage))
         if paid is not None:
             headers.append(("x-lanewise-cost-usd", _usd(paid.total_pusd)))
             if baseline is not None:
@@ -138,23 +138,30 @@ class Run:
             return None
         return cost(usage, entry.price, at=self._started_at, lane_batch=candidate.lane == "batch")
 
-    def _at_baseline(self, usage: Usage | None) -> Usage | None:
-        """What the baseline would have billed: its cache is modelled where another model answered."""
+    def _elsewhere(self, candidate: Candidate, usage: Usage | None) -> Usage | None:
+        """What `candidate` would have billed: where another one answered, its warm cache is modelled."""
         if usage is None:
             return None
-        turn = self._reading.turn.kind
         if self._warm_tokens is None:
             session_id = self._reading.identity.session_id
-            converses = turn != "housekeeping" and self._request.operation == "generate"
+            converses = self._reading.turn.kind != "housekeeping" and self._request.operation == "generate"
             seen = self._prefixes.seen(session_id, usage.prompt_tokens, self._now()) if converses else 0
             self._warm_tokens = seen
-        if self.served is None or self.served == self._decision.baseline:
+        if self.served is None or self.served == candidate:
             return usage
-        return at_baseline(
+        return served_elsewhere(
             usage,
             cached_tokens=max(self._warm_tokens, usage.cache_read_tokens),
             writes=self._request.dialect == "messages" and b'"cache_control"' in self._request.plain,
         )
+
+    def _preferred_cost_pusd(self, usage: Usage | None) -> int | None:
+        """What routing would have cost where it did not happen."""
+        preferred = self._decision.preferred
+        if self.served is None or self.served == preferred:
+            return None
+        would_be = self._price(preferred, self._elsewhere(preferred, usage))
+        return None if would_be is None else would_be.total_pusd
 
     def _usage(self) -> Usage | None:
         """As reported; estimated from bytes and marked so where a good answer reports none."""
@@ -177,7 +184,8 @@ class Run:
             served=self.served,
             usage=usage,
             cost=self._price(self.served, usage) if self.served else None,
-            baseline_cost=self._price(self._decision.baseline, self._at_baseline(usage)),
+            baseline_cost=self._price(self._decision.baseline, self._elsewhere(self._decision.baseline, usage)),
+            preferred_cost_pusd=self._preferred_cost_pusd(usage),
             stop_reason=relay.stop_reason,
             response_bytes=relay.sent_bytes,
             first_byte_us=None if first is None else int((first - self._received_at) * 1e6),

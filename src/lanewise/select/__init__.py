@@ -1,8 +1,8 @@
 """Layer 3: which model answers. Prices, capabilities and states in, no text."""
 
-from lanewise.select.cache import WarmPrefixes, at_baseline
+from lanewise.select.cache import WarmPrefixes, served_elsewhere
 from lanewise.select.catalog import Catalog, Entry
 from lanewise.select.choose import Choice, Need, choose
 from lanewise.select.pins import Pins
 
-__all__ = ["Catalog", "Choice", "Entry", "Need", "Pins", "WarmPrefixes", "at_baseline", "choose"]
+__all__ = ["Catalog", "Choice", "Entry", "Need", "Pins", "WarmPrefixes", "served_elsewhere", "choose"]

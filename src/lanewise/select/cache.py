@@ -1,8 +1,8 @@
-"""What a session's prompt cache would hold at the baseline, so that a saving is measured against a warm baseline.
+"""What a prompt cache would hold at a model that did not answer, so that a saving is measured against a warm baseline.
 
-A call that another model served reports that model's cache, or none. Priced with it, the baseline would pay in full
-for a prefix that it would have read from its cache, and every saving would be overstated. So the baseline's cache is
-modelled: the last prompt of the conversation, warm for the time to live. Bounded, in memory, clock injected.
+A call reports the cache of the model that served it, or none. Priced with that, the baseline would pay in full for a
+prefix that it would have read from its cache, and every saving would be overstated. So the other model's cache is
+assumed to hold the conversation's last prompt for the time to live. Bounded, in memory, clock injected.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class WarmPrefixes:
         self._prefixes: OrderedDict[str, _Prefix] = OrderedDict()
 
     def seen(self, session_id: str, prompt_tokens: int, now_s: float) -> int:
-        """Note a prompt of the conversation; the tokens of it that the baseline would find in its cache."""
+        """Note a prompt of the conversation; the tokens of it that a model serving all of it would find cached."""
         last = self._prefixes.pop(session_id, None)
         self._prefixes[session_id] = _Prefix(prompt_tokens, now_s)
         if len(self._prefixes) > self._capacity:
@@ -44,8 +44,8 @@ class WarmPrefixes:
         return min(last.tokens, prompt_tokens)
 
 
-def at_baseline(usage: Usage, *, cached_tokens: int, writes: bool) -> Usage:
-    """The same prompt and output as the baseline would have billed them.
+def served_elsewhere(usage: Usage, *, cached_tokens: int, writes: bool) -> Usage:
+    """The same prompt and output as another model would have billed them.
 
     Args:
         usage: As reported by the model that served.

@@ -111,6 +111,7 @@ CALLS = sa.Table(
     *_whole("response_bytes"),
     *_optional(sa.BigInteger(), "first_byte_us"),
     *_whole("duration_us", "overhead_us"),
+    *_optional(sa.BigInteger(), "preferred_cost_pusd"),
     *_candidate("served_", nullable=True),
     *_optional(
         sa.BigInteger(),

@@ -19,7 +19,12 @@ ROUTING_KEYS = frozenset({"model", "stream", "messages", "input", "tools", "max_
 
 T = TypeVar("T", str, bool)
 _SPACE = re.compile(rb"[ \t\r\n]*")
+_KEY = re.compile(rb'[ \t\r\n]*,?[ \t\r\n]*"([^"\\]*)"[ \t\r\n]*:[ \t\r\n]*')
+"""A key without escapes, up to its value. The body is known to be JSON where this is used."""
 _SHAPE = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_STRING = msgspec.json.Decoder(str | None)
+_BOOLEAN = msgspec.json.Decoder(bool | None)
+_INTEGER = msgspec.json.Decoder(int)
 
 
 class TopLevel:
@@ -36,12 +41,14 @@ class TopLevel:
         """
         try:
             self.raw: dict[str, msgspec.Raw] = _SHAPE.decode(body)
+            self.spans = _walk(body, self.raw)
         except msgspec.ValidationError:
             raise MalformedBody("the body is JSON but not an object", hint="send a JSON object") from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise MalformedBody(f"the body is not JSON: {error}", hint="send a JSON object in UTF-8") from None
+        except RecursionError:
+            raise MalformedBody("the body is nested too deeply", hint="send fewer than 500 levels") from None
         self.body = body
-        self.spans = _walk(body, self.raw)
 
     def value(self, key: str) -> msgspec.Raw | None:
         """The undecoded value of `key`, None where it is absent."""
@@ -53,7 +60,7 @@ class TopLevel:
         Raises:
             MalformedBody: It is something else.
         """
-        return self._typed(key, str, "a string") or ""
+        return self._typed(key, _STRING, "a string") or ""
 
     def boolean(self, key: str) -> bool:
         """The boolean at `key`, False where it is absent or null.
@@ -61,7 +68,7 @@ class TopLevel:
         Raises:
             MalformedBody: It is something else.
         """
-        return self._typed(key, bool, "true or false") or False
+        return self._typed(key, _BOOLEAN, "true or false") or False
 
     def integer(self, key: str) -> int | None:
         """The integer at `key`; None where there is none, since no routing depends on it."""
@@ -69,51 +76,43 @@ class TopLevel:
         if raw is None:
             return None
         try:
-            return msgspec.json.decode(raw, type=int)
+            return _INTEGER.decode(raw)
         except msgspec.MsgspecError:
             return None
 
-    def _typed(self, key: str, kind: type[T], name: str) -> T | None:
+    def _typed(self, key: str, decoder: msgspec.json.Decoder[T | None], name: str) -> T | None:
         raw = self.raw.get(key)
         if raw is None:
             return None
         try:
-            return msgspec.json.decode(raw, type=kind | None)
-        except msgspec.MsgspecError:
+            return decoder.decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             raise MalformedBody(f"`{key}` in the body must be {name}", hint="see the provider's reference") from None
 
 
 def _walk(body: bytes, raw: dict[str, msgspec.Raw]) -> dict[str, tuple[int, int]]:
     """Byte spans of the values: keys are read one by one, each value is skipped by its known length.
 
-    A key that stands twice has the length of its last value only, so the walk stumbles over the first one or meets
-    the key again; both lead to the slow reader, which tells exactly what is doubled.
+    A key that stands twice is known by its last value only. Either the bytes at its first place differ, or the key
+    is met again; both lead to the slow reader, which tells exactly what is doubled. Comparing every value (a memcmp)
+    keeps the walk aligned, whatever a hostile body makes of the lengths. An escaped key goes the slow way too.
     """
     spans: dict[str, tuple[int, int]] = {}
     position = body.index(b"{") + 1
-    while True:
-        position = _after_space(body, position)
-        if body[position] == 0x7D:  # }
-            return spans
-        if body[position] == 0x2C:  # ,
-            position = _after_space(body, position + 1)
-        if body[position] != 0x22:  # "
+    while found := _KEY.match(body, position):
+        key, start = found[1].decode(), found.end()
+        value = raw.get(key)
+        if key in spans or value is None or not body.startswith(memoryview(value), start):
             return _walk_slowly(body)
-        end = _string_end(body, position)
-        token = body[position:end]
-        key = msgspec.json.decode(token, type=str) if b"\\" in token else token[1:-1].decode()
-        position = _after_space(body, _after_space(body, end) + 1)
-        if key in spans or key not in raw:
-            return _walk_slowly(body)
-        stop = position + memoryview(raw[key]).nbytes
-        spans[key] = (position, stop)
-        position = stop
+        position = start + memoryview(value).nbytes
+        spans[key] = (start, position)
+    return spans if body[_after_space(body, position)] == 0x7D else _walk_slowly(body)
 
 
 def _walk_slowly(body: bytes) -> dict[str, tuple[int, int]]:
     """The same spans by decoding every value; in Latin-1, where a character is a byte, offsets stay byte offsets."""
     text = body.decode("latin-1")
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(parse_int=str, parse_float=str)  # a long number is no reason to fail
     spans: dict[str, tuple[int, int]] = {}
     position = body.index(b"{") + 1
     while True:
@@ -155,7 +154,8 @@ def _string_end(body: bytes, start: int) -> int:
 def replaced(body: bytes, span: tuple[int, int], value: object) -> bytes:
     """`body` with the bytes of `span` replaced by the JSON of `value`; every other byte stays."""
     start, stop = span
-    return b"".join((body[:start], msgspec.json.encode(value), body[stop:]))
+    view = memoryview(body)  # slices of it are not copies
+    return b"".join((view[:start], msgspec.json.encode(value), view[stop:]))
 
 
 def with_key(body: bytes, key: str, value: object) -> bytes:

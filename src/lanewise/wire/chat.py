@@ -51,6 +51,9 @@ class _ResponseFormat(msgspec.Struct):
     json_schema: _Schema | None = None
 
 
+COST_LIMIT_USD = 1_000_000
+"""A reported cost of one call from here on is a mistake of the upstream's."""
+
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 _MESSAGE = msgspec.json.Decoder(_Message)
 _TOOLS = msgspec.json.Decoder(list[_Tool])
@@ -146,6 +149,7 @@ class _Answer(msgspec.Struct):
     usage: _Usage | None = None
     choices: list[_Choice] | None = None
     service_tier: str | None = None
+    error: object = None
 
 
 _ANSWER = msgspec.json.Decoder(_Answer, strict=False)
@@ -175,8 +179,15 @@ def _usage(found: _Usage, service_tier: str | None) -> Usage:
         output_tokens=count(found.completion_tokens),
         reasoning_tokens=count(reasoning),
         service_tier=service_tier if service_tier in {"flex", "priority", "batch"} else "standard",  # type: ignore[arg-type]
-        reported_cost_pusd=int(found.cost.scaleb(12)) if found.cost is not None else None,
+        reported_cost_pusd=_cost_pusd(found.cost),
     )
+
+
+def _cost_pusd(cost_usd: Decimal | None) -> int | None:
+    """OpenRouter's `usage.cost`; None where it is absent or no price of one call."""
+    if cost_usd is None or not cost_usd.is_finite() or not 0 <= cost_usd < COST_LIMIT_USD:
+        return None
+    return int(cost_usd.scaleb(12))
 
 
 class ChatMeter(Meter):
@@ -206,10 +217,9 @@ class ChatMeter(Meter):
             if data == b"[DONE]":
                 self.ended = True
                 return False
-            if data.startswith(b'{"error"'):
-                self.ended, self.error = True, "upstream_error_event"
-                return False
             answer = tolerant(msgspec.Raw(data), _ANSWER, _Answer())
+            if answer.error:
+                self.ended, self.error = True, "upstream_error_event"
             if answer.usage:
                 self.usage = _usage(answer.usage, answer.service_tier)
             if finish := _finish(answer):

@@ -16,6 +16,12 @@ from lanewise.errors import BodyTooLarge, MalformedBody, UnsupportedEncoding
 
 CHUNK = 1 << 16
 
+CODINGS = 4
+"""Codings that a body may have on top of each other; real clients use one."""
+
+GZIP_MEMBERS = 4096
+"""Members of one gzip body: block-wise writers make one per 64 KiB, and each costs its reader a new decoder."""
+
 
 def decoded(body: bytes, content_encoding: str, *, limit: int) -> bytes:
     """`body` after undoing all its content-encodings (comma list, last applied first).
@@ -31,6 +37,8 @@ def decoded(body: bytes, content_encoding: str, *, limit: int) -> bytes:
         MalformedBody: The bytes are not what the header says.
     """
     names = [name.strip().lower() for name in content_encoding.split(",") if name.strip()]
+    if len(names) > CODINGS:
+        raise UnsupportedEncoding(f"{len(names)} content-encodings stand on top of each other", hint="use one or none")
     for name in reversed(names):
         if name == "identity":
             continue
@@ -61,41 +69,79 @@ def _bounded(chunks: Iterator[bytes], name: str, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def _zlib(body: bytes, wbits: int) -> Iterator[bytes]:
+def _zlib(body: bytes, wbits: int, *, members: int) -> Iterator[bytes]:
+    """Up to `members` streams on end, fed in slices: the decoder copies what it has not consumed."""
     decoder = zlib.decompressobj(wbits)
-    pending = body
-    while pending and not decoder.eof:
-        yield decoder.decompress(pending, CHUNK)
-        pending = decoder.unconsumed_tail
-    if not decoder.eof:
-        raise EOFError("it ends too early")
+    fed, pending = 0, b""
+    while True:
+        if not pending:
+            pending = body[fed : fed + CHUNK]
+            fed += len(pending)
+        chunk = decoder.decompress(pending, CHUNK)
+        yield chunk
+        if not decoder.eof:
+            pending = decoder.unconsumed_tail
+            if not (pending or chunk or fed < len(body)):
+                raise EOFError("it ends too early")
+            continue
+        pending = decoder.unused_data
+        if not pending and fed >= len(body):
+            return
+        members -= 1
+        if not members:
+            raise EOFError("bytes follow its end")
+        decoder = zlib.decompressobj(wbits)
 
 
 def _gzip(body: bytes) -> Iterator[bytes]:
-    return _zlib(body, 16 + zlib.MAX_WBITS)
+    return _zlib(body, 16 + zlib.MAX_WBITS, members=GZIP_MEMBERS)
 
 
 def _deflate(body: bytes) -> Iterator[bytes]:
     """Both readings of `deflate` are in the wild: zlib-wrapped (the standard) and raw."""
     wrapped = len(body) >= 2 and body[0] & 0x0F == 8 and int.from_bytes(body[:2]) % 31 == 0
-    return _zlib(body, zlib.MAX_WBITS if wrapped else -zlib.MAX_WBITS)
+    return _zlib(body, zlib.MAX_WBITS if wrapped else -zlib.MAX_WBITS, members=1)
 
 
 def _brotli(body: bytes) -> Iterator[bytes]:
     decoder = brotli.Decompressor()
-    yield decoder.process(body, output_buffer_limit=CHUNK)
-    while not decoder.can_accept_more_data():
-        yield decoder.process(b"", output_buffer_limit=CHUNK)
-    if not decoder.is_finished():
-        raise EOFError("it ends too early")
+    chunk = decoder.process(body, output_buffer_limit=CHUNK)
+    yield chunk
+    while not decoder.is_finished():  # all input may be consumed while output is still held back
+        chunk = decoder.process(b"", output_buffer_limit=CHUNK)
+        if not chunk and not decoder.is_finished():
+            raise EOFError("it ends too early")
+        yield chunk
 
 
 def _zstd(body: bytes) -> Iterator[bytes]:
+    _check_frames(body)
     with zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(
         io.BytesIO(body), read_across_frames=True
     ) as reader:
         while chunk := reader.read(CHUNK):
             yield chunk
+
+
+def _check_frames(body: bytes) -> None:
+    """Walk over the blocks of all frames (RFC 8878 section 3.1.1): the reader takes a torn frame for its end."""
+    at = 0
+    while at < len(body) or not body:
+        head = body[at : at + 18]  # the longest frame header
+        if head[1:4] == b"\x2a\x4d\x18" and head[0] >> 4 == 5:  # a skippable frame: magic, length, that many bytes
+            at += 8 + int.from_bytes(head[4:8], "little")
+            continue
+        at += zstandard.frame_header_size(head)
+        last = False
+        while not last:
+            block = int.from_bytes(body[at : at + 3], "little")
+            last, run_length = bool(block & 1), block >> 1 & 3 == 1
+            at += 3 + (1 if run_length else block >> 3)
+            if at > len(body):
+                raise EOFError("it ends too early")
+        at += 4 if zstandard.get_frame_parameters(head).has_checksum else 0
+    if at > len(body):
+        raise EOFError("it ends too early")
 
 
 _DECODERS: dict[str, Callable[[bytes], Iterator[bytes]]] = {

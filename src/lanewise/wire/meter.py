@@ -41,6 +41,10 @@ class Meter(ABC):
         return 0, b""
 
 
+COUNT_LIMIT = 1 << 40
+"""A trillion tokens in one call are a mistake of the upstream's; sums of them must fit 64 bits."""
+
+
 def count(value: int | None) -> int:
-    """A token count; providers send null for none, and some local servers negative ones."""
-    return value if value is not None and value > 0 else 0
+    """A token count; providers send null for none, and some local servers negative or absurd ones."""
+    return value if value is not None and 0 < value < COUNT_LIMIT else 0

@@ -44,7 +44,7 @@ def tolerant(raw: msgspec.Raw | None, decoder: msgspec.json.Decoder[T], default:
         return default
     try:
         return decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return default
 
 

@@ -5,6 +5,7 @@ Used only for errors that are ours to tell; an upstream's error body is relayed 
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -70,8 +71,9 @@ def _shape(dialect: Dialect | None, error: LanewiseError, call_id: str) -> dict[
 def _failed_response(error: LanewiseError, call_id: str, sequence: int, created: bytes) -> dict[str, Any]:
     """`response.failed` with the resource that `response.created` opened, so that SDK accumulators accept it."""
     response: dict[str, Any] = {}
-    if created:
-        response = json.loads(created)
+    with contextlib.suppress(ValueError, RecursionError):
+        found = json.loads(created)
+        response = found if isinstance(found, dict) else {}
     response = {"id": f"resp_{call_id}", "object": "response", "output": []} | response
     response |= {"status": "failed", "error": {"code": "server_error", "message": error.sentence}}
     return {"type": "response.failed", "sequence_number": sequence, "response": response}

@@ -68,8 +68,8 @@ def parts(top: TopLevel) -> Parts:
 
 
 def _input(raw: msgspec.Raw | None) -> str | list[msgspec.Raw]:
-    nothing: str | list[msgspec.Raw] = ""
-    return tolerant(raw, _INPUT, nothing)
+    found: str | list[msgspec.Raw] = tolerant(raw, _INPUT, "")
+    return found
 
 
 def _message(raw: msgspec.Raw) -> Message:
@@ -181,7 +181,8 @@ class ResponsesMeter(Meter):
             name = name_of(event)
             if not name and b"data:" in event:
                 name = tolerant(msgspec.Raw(data_of(event)), _EVENT, _Event()).type.encode()
-            self._last = event
+            if b'"sequence_number"' in event:
+                self._last = event
             if name == b"response.created":
                 self._created = bytes(tolerant(msgspec.Raw(data_of(event)), _CREATED, _Created()).response)
             elif name in _TERMINAL:

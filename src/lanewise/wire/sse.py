@@ -16,15 +16,18 @@ HELD_LIMIT = 8 << 20
 class Framer:
     """Cuts a byte stream after the last complete event it holds."""
 
-    __slots__ = ("_held", "_searched")
+    __slots__ = ("_held", "_searched", "torn")
 
     def __init__(self) -> None:
         self._held = bytearray()
         self._searched = 0
+        self.torn = False
+        """What was returned last ends in the middle of an event: nothing of ours may follow it."""
 
     def feed(self, chunk: bytes) -> bytes:
         """Add `chunk`; return all complete events not returned before, exactly as received."""
         if not self._held and chunk.endswith(b"\n\n"):
+            self.torn = False
             return chunk
         held = self._held
         held += chunk
@@ -33,6 +36,8 @@ class Framer:
             self._searched = max(0, len(held) - 3)
             if len(held) < HELD_LIMIT:
                 return b""
+        self.torn = end < 0
+        if self.torn:
             end = len(held)
         events = bytes(held[:end])
         del held[:end]
@@ -77,7 +82,7 @@ def events(block: bytes) -> Iterator[bytes]:
 def name_of(event: bytes) -> bytes:
     """The value of the event's `event:` field, empty where it has none."""
     if event.startswith(b"event:"):
-        return event[6:].partition(b"\n")[0].strip()
+        return event[6:].partition(b"\n")[0].partition(b"\r")[0].strip()
     for line in event.splitlines():
         if line.startswith(b"event:"):
             return line[6:].strip()
@@ -86,8 +91,9 @@ def name_of(event: bytes) -> bytes:
 
 def data_of(event: bytes) -> bytes:
     """The event's data: its `data:` lines joined by newlines."""
-    if event.count(b"data:") == 1:
-        return event[event.index(b"data:") + 5 :].strip()
+    start = event.find(b"data:")
+    if event.count(b"data:") == 1 and (start == 0 or event[start - 1] in b"\r\n"):
+        return event[start + 5 :].partition(b"\n")[0].partition(b"\r")[0].strip()
     return b"\n".join(line[5:].removeprefix(b" ") for line in event.splitlines() if line.startswith(b"data:"))
 
 

@@ -46,6 +46,7 @@ def upgrade() -> None:
         sa.Column("first_byte_us", sa.BigInteger(), nullable=True),
         sa.Column("duration_us", sa.BigInteger(), nullable=False),
         sa.Column("overhead_us", sa.BigInteger(), nullable=False),
+        sa.Column("preferred_cost_pusd", sa.BigInteger(), nullable=True),
         sa.Column("served_lane", sa.Text(), nullable=True),
         sa.Column("served_tier", sa.Text(), nullable=True),
         sa.Column("served_model", sa.Text(), nullable=True),
