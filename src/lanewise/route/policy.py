@@ -26,14 +26,14 @@ CHEAP_BELOW: dict[str, float] = {
     "code_translation": 0.45,
     "data_sql": 0.45,
     "devops_shell": 0.45,
-    "code_generation": 0.35,
-    "refactoring": 0.30,
-    "code_review": 0.25,
-    "planning": 0.20,
-    "debugging": 0.20,
+    "code_generation": 0.30,
+    "refactoring": 0.25,
+    "code_review": 0.0,
+    "planning": 0.0,
+    "debugging": 0.0,
 }
 """Complexity below which a skill may go to the cheap tier. Set by judgement before any outcome was measured: easy,
-checkable kinds of work high, kinds whose failures surface late low. Learnt beliefs replace this table."""
+checkable kinds of work high; kinds whose failures surface late stay with the frontier. Learnt beliefs replace it."""
 
 
 class Load(Value, frozen=True, kw_only=True):
