@@ -2,6 +2,7 @@
 
 from lanewise.journey import Dialect
 from lanewise.wire import chat, gemini, messages, responses
+from lanewise.wire.encoding import decoded, stream_decoder
 from lanewise.wire.meter import Facts, Meter
 from lanewise.wire.outgoing import Outgoing, outgoing
 from lanewise.wire.peek import peek
@@ -13,6 +14,7 @@ __all__ = [
     "Framer",
     "Meter",
     "Outgoing",
+    "decoded",
     "facts",
     "keep_alive",
     "last_event",
@@ -20,6 +22,7 @@ __all__ = [
     "outgoing",
     "peek",
     "refusal",
+    "stream_decoder",
 ]
 
 _FACTS = {"messages": messages.facts, "chat": chat.facts, "responses": responses.facts, "gemini": gemini.facts}

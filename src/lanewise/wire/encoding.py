@@ -1,4 +1,4 @@
-"""Decodes request bodies that clients compress, within a limit, so that a bomb costs no more than the limit.
+"""Decodes bodies: what clients compress, within a limit, so that a bomb costs no more than it; and streamed answers.
 
 Codex sends zstd under ChatGPT sign-in; gzip, deflate and br occur in SDK middlewares. Knows nothing of JSON.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import brotli
 import zstandard
 
-from lanewise.errors import BodyTooLarge, MalformedBody, UnsupportedEncoding
+from lanewise.errors import BodyTooLarge, MalformedBody, StreamCut, UnsupportedEncoding
 
 CHUNK = 1 << 16
 
@@ -49,6 +49,28 @@ def decoded(body: bytes, content_encoding: str, *, limit: int) -> bytes:
             )
         body = _bounded(decode(body), name, limit)
     return body
+
+
+def stream_decoder(content_encoding: str) -> Callable[[bytes], bytes] | None:
+    """Undoes the coding of a streamed answer piece by piece; None where it has none.
+
+    Raises:
+        StreamCut: A coding nobody here knows; the function it returns raises it where the bytes are not valid.
+    """
+    name = content_encoding.strip().lower()
+    if name in {"", "identity"}:
+        return None
+    if name not in _STREAM_DECODERS:
+        raise StreamCut(f"the answer has the content-encoding {name!r}, which was not asked for")
+    decode = _STREAM_DECODERS[name]()
+
+    def readable(piece: bytes) -> bytes:
+        try:
+            return decode(piece)
+        except (zlib.error, brotli.error, zstandard.ZstdError) as error:
+            raise StreamCut(f"the answer is not valid {name}: {error}") from None
+
+    return readable
 
 
 def _bounded(chunks: Iterator[bytes], name: str, limit: int) -> bytes:
@@ -150,4 +172,11 @@ _DECODERS: dict[str, Callable[[bytes], Iterator[bytes]]] = {
     "deflate": _deflate,
     "br": _brotli,
     "zstd": _zstd,
+}
+
+_STREAM_DECODERS: dict[str, Callable[[], Callable[[bytes], bytes]]] = {
+    "gzip": lambda: zlib.decompressobj(16 + zlib.MAX_WBITS).decompress,
+    "deflate": lambda: zlib.decompressobj().decompress,
+    "br": lambda: brotli.Decompressor().process,
+    "zstd": lambda: zstandard.ZstdDecompressor().decompressobj().decompress,
 }
