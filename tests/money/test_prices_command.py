@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from lanewise.cli.prices import prices
+from lanewise.cli.prices import command as prices
 from lanewise.money import PriceBook
 
 

@@ -62,14 +62,12 @@ def lanewise() -> None:
 def main() -> None:
     """Run the command line and exit with its code."""
     try:
-        lanewise(standalone_mode=False)
+        code = lanewise(standalone_mode=False)  # an `Exit` comes back as its code
     except click.exceptions.Abort:
         sys.exit(130)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
     except click.ClickException as error:
         error.show()
-        sys.exit(2)
+        sys.exit(error.exit_code)
     except ConfigError as error:
         click.echo(f"error: the configuration cannot be used\n\n{error}", err=True)
         sys.exit(1)
@@ -80,3 +78,4 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    sys.exit(code or 0)

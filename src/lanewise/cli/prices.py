@@ -50,12 +50,12 @@ class PriceList(Value, frozen=True, kw_only=True):
     prices: tuple[ModelPrice, ...]
 
 
-@click.group()
-def prices() -> None:
+@click.group("prices")
+def command() -> None:
     """Model prices: show them, update them, compare them."""
 
 
-@prices.command()
+@command.command()
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
 @click.option("--json", "as_json", is_flag=True, help="Print every rate, tier and clock window as JSON.")
 def show(models: tuple[str, ...], *, as_json: bool) -> None:
@@ -72,7 +72,7 @@ def show(models: tuple[str, ...], *, as_json: bool) -> None:
     click.echo("t: other rates for long prompts, c: cheaper by the clock, r: rise announced", err=True)
 
 
-@prices.command(name="diff")
+@command.command(name="diff")
 @click.option("--from", "source", type=click.File("rb"), required=True, help=_FROM_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON, pico-dollars per token.")
 def diff_(source: BinaryIO, *, as_json: bool) -> None:
@@ -91,7 +91,7 @@ def diff_(source: BinaryIO, *, as_json: bool) -> None:
     click.echo(_summary(found), err=True)
 
 
-@prices.command()
+@command.command()
 @click.option("--from", "source", type=click.File("rb"), required=True, help=_FROM_HELP)
 @click.option(
     "--date",

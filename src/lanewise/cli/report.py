@@ -6,7 +6,6 @@ Prints and nothing else: the sums are `ledger.report`'s, and a number that is un
 from __future__ import annotations
 
 import datetime as dt
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,35 +14,18 @@ from typing import Any, Final
 import click
 import msgspec
 
+from lanewise.cli.settings import ledger_name, open_ledger, read
+from lanewise.config import Settings
 from lanewise.errors import LanewiseError
 from lanewise.ledger import By, Report, ReportRow, report
 from lanewise.ledger.reports import GROUPS
 from lanewise.money import format_usd, to_usd
-from lanewise.store import Database, open_database
-
-LEDGER_FILE: Final = "ledger.db"
-DEFAULT_DATA: Final = "~/.local/share/lanewise"
 
 _SECONDS: Final = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 # A table of sessions can have thousands of rows; `--json` has them all.
 _TABLE_ROWS: Final = 30
 _TABLE_CHARS: Final = 100
-
-
-def data_folder(data: str | None) -> Path:
-    """The folder of the ledger: `data`, or LANEWISE_DATA, or the default."""
-    return Path(data or os.environ.get("LANEWISE_DATA") or DEFAULT_DATA).expanduser()
-
-
-def open_ledger(data: str | None) -> Database | None:
-    """The ledger in the folder `data` (see `data_folder`), None where there is none yet; creates nothing.
-
-    Raises:
-        StoreError: there is one and it cannot be used.
-    """
-    path = data_folder(data) / LEDGER_FILE
-    return open_database(path) if path.exists() else None
 
 
 class _Since(click.ParamType[dt.datetime]):
@@ -69,11 +51,16 @@ class _Since(click.ParamType[dt.datetime]):
 @click.option("--since", type=_Since(), default="7d", show_default=True, help="Span (30m, 24h, 7d, 2w) or ISO date.")
 @click.option("--by", type=click.Choice(tuple(GROUPS)), default="skill", show_default=True, help="How to group.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; money in pico-dollars and in US dollars.")
-@click.option("--data", metavar="DIR", help=f"Folder of the ledger [env: LANEWISE_DATA, default: {DEFAULT_DATA}].")
-def command(since: dt.datetime, by: By, as_json: bool, data: str | None) -> None:
+@click.option("--config", type=click.Path(path_type=Path), help="Read only this file.")
+@click.option("--data", metavar="DIR", help="Folder of the ledger instead of the configured one [env: LANEWISE_DATA].")
+def command(since: dt.datetime, by: By, as_json: bool, config: Path | None, data: str | None) -> None:
     """Sum up the ledger: spent, saved against the baseline, failures, cache use and our own overhead.
 
     A cost that is unknown is never counted as zero: such calls have a column of their own.
+
+    \b
+    Example:
+      lanewise report --since 30d --by model
 
     \b
     --json prints one object:
@@ -94,21 +81,28 @@ def command(since: dt.datetime, by: By, as_json: bool, data: str | None) -> None
                                     cost beside what providers reported, where they do
     """  # noqa: D301  click reads the character itself: it keeps the lines of the paragraph that follows
     try:
-        found = _read(since, by, data)
+        settings = _settings(config, data)
+        found = _read(since, by, settings)
     except LanewiseError as fault:
         raise click.ClickException(str(fault)) from fault
     if as_json:
         click.echo(_as_json(found))
         return
     if not found.total.calls:
-        click.echo(_nothing_yet(data_folder(data) / LEDGER_FILE, since))
+        click.echo(_nothing_yet(ledger_name(settings), since))
         return
     click.echo("\n".join([*_table(found), "", *_notes(found)]))
 
 
-def _read(since: dt.datetime, by: By, data: str | None) -> Report:
+def _settings(config: Path | None, data: str | None) -> Settings:
+    """The configuration; a folder given by name is the ledger's, whatever database is configured."""
+    flags = {"server.data": data, "server.database_url": ""} if data else {}
+    return read(config=config, flags=flags, discover=False).settings
+
+
+def _read(since: dt.datetime, by: By, settings: Settings) -> Report:
     until = dt.datetime.now(dt.UTC)
-    database = open_ledger(data)
+    database = open_ledger(settings)
     if database is None:
         return Report.empty(since, until, by)
     try:
@@ -117,9 +111,9 @@ def _read(since: dt.datetime, by: By, data: str | None) -> Report:
         database.close()
 
 
-def _nothing_yet(path: Path, since: dt.datetime) -> str:
+def _nothing_yet(ledger: str, since: dt.datetime) -> str:
     return (
-        f"No calls since {since:%Y-%m-%d %H:%M} UTC in {path}\n"
+        f"No calls since {since:%Y-%m-%d %H:%M} UTC in {ledger}\n"
         "Start `lanewise serve`, point a client at it, and this report fills"
     )
 
