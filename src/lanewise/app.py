@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import gc
 import logging
 import random
 import signal
@@ -26,7 +27,7 @@ from lanewise.money import PriceBook
 from lanewise.router import Router, World
 from lanewise.store import Database, open_database
 from lanewise.telemetry import Telemetry, export_span, log_call, tracer_for
-from lanewise.upstream import Health, PyreqwestTransport, Transport
+from lanewise.upstream import Health, HttpTransport, Transport
 from lanewise.upstream.discovery import is_ourselves
 
 log = logging.getLogger("lanewise")
@@ -170,7 +171,7 @@ async def running(settings: Settings, *, env: Mapping[str, str]) -> AsyncIterato
     except LanewiseError:
         listener.close()
         raise
-    transport = PyreqwestTransport(connect_s=settings.upstream.connect_s)
+    transport = HttpTransport(connect_s=settings.upstream.connect_s)
     app = App(settings, env=env, database=database, transport=transport, prices=PriceBook.load(data_dir(settings)))
     app.writer.start()
     http = server(app.asgi, drain_s=where.drain_s, body_timeout_s=where.body_timeout_s)
@@ -211,6 +212,7 @@ async def serve(
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, again.set)
     async with running(loaded.settings, env=env) as (app, url):
+        gc.freeze()  # what the start made lives for ever: collections need not walk it
         told(url)
         watching = asyncio.create_task(_reloading(app, loaded, reload, again))
         await stop.wait()

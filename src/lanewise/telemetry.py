@@ -36,6 +36,7 @@ class Telemetry:
     def __init__(self, *, models: Callable[[], Collection[str]], providers: Callable[[], Collection[str]]) -> None:
         self._models = models
         self._providers = providers
+        self._children: dict[tuple[object, ...], Counter] = {}
         self.registry = registry = CollectorRegistry()
         self._requests = Counter(
             "lanewise_requests",
@@ -90,18 +91,19 @@ class Telemetry:
         outcome = record.outcome
         served = outcome.served or record.decision.chosen
         model = self._known(served.model)
-        self._requests.labels(record.dialect, served.lane, record.reading.label.skill, _word(outcome)).inc()
+        self._of(self._requests, record.dialect, served.lane, record.reading.label.skill, _word(outcome)).inc()
         self._overhead.observe(outcome.overhead_us / 1e6)
         if outcome.first_byte_us is not None:
             self._first_byte.observe(outcome.first_byte_us / 1e6)
         for attempt in record.attempts:
             provider = attempt.candidate.provider
-            self._attempts.labels(provider, self._known(attempt.candidate.model), _attempt_word(attempt)).inc()
+            self._of(self._attempts, provider, self._known(attempt.candidate.model), _attempt_word(attempt)).inc()
         if usage := outcome.usage:
-            self._tokens.labels(model, "input").inc(usage.input_tokens)
-            self._tokens.labels(model, "cache_read").inc(usage.cache_read_tokens)
-            self._tokens.labels(model, "cache_write").inc(usage.cache_write_5m_tokens + usage.cache_write_1h_tokens)
-            self._tokens.labels(model, "output").inc(usage.output_tokens)
+            written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
+            self._of(self._tokens, model, "input").inc(usage.input_tokens)
+            self._of(self._tokens, model, "cache_read").inc(usage.cache_read_tokens)
+            self._of(self._tokens, model, "cache_write").inc(written)
+            self._of(self._tokens, model, "output").inc(usage.output_tokens)
             self._count_money(outcome, model, served.lane, self._known(record.decision.baseline.model))
         if outcome.served and outcome.served != record.decision.chosen:
             self._fallbacks.labels("upstream_failed").inc()
@@ -110,13 +112,23 @@ class Telemetry:
         """A bug of ours in classify, route or select sent the call to the baseline."""
         self._fallbacks.labels("routing_error").inc()
 
+    def _of(self, counter: Counter, *labels: str) -> Counter:
+        """The counter's child for `labels`, looked up once: the library's own look-up locks and checks each time."""
+        key = (counter, *labels)
+        found = self._children.get(key)
+        if found is None:
+            found = self._children[key] = counter.labels(*labels)
+        return found
+
     def _count_money(self, outcome: Outcome, model: str, lane: str, baseline: str) -> None:
         if outcome.cost is None:
-            self._unknown_cost.labels(model).inc()
+            self._of(self._unknown_cost, model).inc()
             return
-        self._cost.labels(model, lane).inc(outcome.cost.total_pusd / 1e12)
+        self._of(self._cost, model, lane).inc(outcome.cost.total_pusd / 1e12)
         if outcome.baseline_cost is not None:
-            self._saved.labels(baseline).inc(max(0, outcome.baseline_cost.total_pusd - outcome.cost.total_pusd) / 1e12)
+            self._of(self._saved, baseline).inc(
+                max(0, outcome.baseline_cost.total_pusd - outcome.cost.total_pusd) / 1e12
+            )
 
     def _known(self, model: str) -> str:
         return model if model in self._models() else OTHER

@@ -310,6 +310,7 @@ def test_the_billing_block_is_not_a_system_text():
         request(system=("x-anthropic-billing-header: cc_version=2", "You are naming a coding session")),
         first_user="",
         last_user="",
+        matching=lambda _: frozenset(),
     )
     assert view.system == ("You are naming a coding session",)
 

@@ -7,6 +7,7 @@ row is compared with a request; which rows are asked, and in which order, is `st
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from importlib import resources
 from typing import Literal, TypeAlias
 
@@ -73,6 +74,8 @@ class View(Value, frozen=True, kw_only=True):
     """First value of each header."""
     system: tuple[str, ...]
     """System texts without leading white space and without the client's billing block."""
+    system_holds: frozenset[int]
+    """Identities of the signs that hold for one of them. They repeat at every step of an agent: see `Structure`."""
     first_user: str
     last_user: str
     """What the user wrote last, harness text removed; empty where a tool result or nothing came last."""
@@ -92,33 +95,42 @@ def load() -> SentinelFile:
     return msgspec.toml.decode(text, type=SentinelFile)
 
 
-def view_of(request: Request, *, first_user: str, last_user: str) -> View:
-    """Prepare `request` for matching."""
+def view_of(request: Request, *, first_user: str, last_user: str, matching: Callable[[str], frozenset[int]]) -> View:
+    """Prepare `request` for matching; `matching` tells which system signs hold for a text."""
     headers: dict[str, str] = {}
     for name, value in request.headers:
         headers.setdefault(name, value)
     system = tuple(text.lstrip() for text in request.system if _BILLING not in text[:64])
-    return View(request=request, headers=headers, system=system, first_user=first_user, last_user=last_user)
+    return View(
+        request=request,
+        headers=headers,
+        system=system,
+        system_holds=frozenset().union(*map(matching, system)),
+        first_user=first_user,
+        last_user=last_user,
+    )
 
 
 def holds(sign: Sign, view: View) -> bool:
     """Whether `sign` holds for the request behind `view`."""
     match sign.where:
         case "system":
-            return any(_text_holds(sign, text) for text in view.system)
+            return id(sign) in view.system_holds
         case "header":
             value = view.headers.get(sign.header)
-            return value is not None and _text_holds(sign, value)
+            return value is not None and text_holds(sign, value)
         case "last_user":
-            return bool(view.last_user) and _text_holds(sign, view.last_user)
+            return bool(view.last_user) and text_holds(sign, view.last_user)
         case "first_user":
-            return bool(view.first_user) and _text_holds(sign, view.first_user)
+            return bool(view.first_user) and text_holds(sign, view.first_user)
         case "shape":
             return True
 
 
 def fits(row: Sentinel, view: View) -> bool:
     """Whether the request's shape and texts satisfy every condition of `row`."""
+    if row.where == "system" and id(row) not in view.system_holds:
+        return False
     request = view.request
     if row.no_tools and request.tool_names:
         return False
@@ -133,7 +145,8 @@ def fits(row: Sentinel, view: View) -> bool:
     return holds(row, view)
 
 
-def _text_holds(sign: Sign, text: str) -> bool:
+def text_holds(sign: Sign, text: str) -> bool:
+    """Whether all parts of `sign` that are set hold for `text`."""
     if sign.opening and not text.startswith(sign.opening):
         return False
     if sign.exact and text != sign.exact:

@@ -11,6 +11,7 @@ sub-agents because the loop of a sub-agent must ride its pin as any other loop d
 
 from __future__ import annotations
 
+import functools
 import re
 
 from lanewise.classify import harness, sentinels
@@ -86,6 +87,10 @@ class Sighting(Value, frozen=True, kw_only=True):
     """Set where a sentinel names the skill."""
 
 
+REMEMBERED_TEXTS = 512
+"""System texts whose matches are kept: a few per client and version, 600 characters each."""
+
+
 class Structure:
     """The sentinels of one data file, ready to be asked. Immutable after construction and safe to share."""
 
@@ -96,6 +101,11 @@ class Structure:
         self._system_rows = tuple(
             (client.name, row) for client in self._clients for row in client.turns if row.where == "system"
         )
+        signs = [sign for client in data.clients for sign in (*client.signs, *client.headless, *client.turns)]
+        self._system_signs = tuple(sign for sign in signs if sign.where == "system")
+        self._system_row_ids = frozenset(id(row) for _, row in self._system_rows)
+        # An agent sends the same system texts at every step, and they are the longest that rows look at.
+        self._matching = functools.lru_cache(maxsize=REMEMBERED_TEXTS)(self._signs_that_hold)
 
     @classmethod
     def load(cls) -> Structure:
@@ -111,7 +121,7 @@ class Structure:
         last, last_spoken = _last_spoken(request)
         results = last is not None and not last_spoken and _holds_results(last)
         first = harness.spoken(request.first_user.text) if request.first_user else ""
-        view = sentinels.view_of(request, first_user=first, last_user=last_spoken)
+        view = sentinels.view_of(request, first_user=first, last_user=last_spoken, matching=self._matching)
         client = self._client_of(view)
         name, version = (client.name, _version_of(view, client)) if client else ("unknown", "")
         headless = client is not None and any(sentinels.holds(sign, view) for sign in client.headless)
@@ -134,6 +144,9 @@ class Structure:
             skill=row.skill if row else None,
         )
 
+    def _signs_that_hold(self, text: str) -> frozenset[int]:
+        return frozenset(id(sign) for sign in self._system_signs if sentinels.text_holds(sign, text))
+
     def _client_of(self, view: View) -> Client | None:
         for client in self._clients:
             for sign in client.signs:
@@ -145,9 +158,9 @@ class Structure:
         """The first row that fits with the section it stands in: own client, then system rows of all, then any."""
         if client:
             for row in client.turns:
-                if sentinels.fits(row, view):
+                if (row.where != "last_user" or view.last_user) and sentinels.fits(row, view):
                     return client.name, row
-        if view.system:
+        if not view.system_holds.isdisjoint(self._system_row_ids):
             for name, row in self._system_rows:
                 if sentinels.fits(row, view):
                     return name, row

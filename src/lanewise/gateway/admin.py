@@ -95,7 +95,9 @@ def _not_served(request: Request, error: Exception) -> Response:
     told: ClientError = UnknownPath(f"there is no endpoint {path}", hint="see docs/reference/http.md")
     if error.status_code == 405:
         told = WrongMethod(f"{path} takes GET, not {request.method}", hint="send the request as GET")
-    return _refused(request, told)
+    response = _refused(request, told)
+    response.headers.update(error.headers or {})  # `allow`, where the method is wrong
+    return response
 
 
 def _refused(request: Request, error: Exception) -> Response:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
@@ -51,15 +52,17 @@ class Gateway:
         sink = AsgiSink(send, before_end=body.close)
         task = asyncio.current_task()
         assert task is not None
+        stall = sink.watched(task)
         try:
             await self._handler.handle(_incoming(scope), body.read, sink)
         except ClientGone:
             log.debug("client.gone")
         except asyncio.CancelledError:
-            if not body.client_left:
+            if not (body.client_left or sink.stalled):
                 raise
             task.uncancel()
         finally:
+            stall.cancel()
             body.close()
 
 
@@ -116,11 +119,22 @@ class BodyReader:
 
 
 class AsgiSink:
-    """An answer's way out."""
+    """An answer's way out. A client that takes nothing for too long has its call cancelled."""
 
     def __init__(self, send: Send, *, before_end: Callable[[], None]) -> None:
         self._send = send
         self._before_end = before_end
+        self._loop = asyncio.get_running_loop()
+        self._writing_since = math.inf
+        self.stalled = False
+
+    def watched(self, task: asyncio.Task[Any]) -> Stall:
+        """Cancel `task` when a write stalls. One timer per call: one per write costs more than relaying an event."""
+        return Stall(self, task)
+
+    def stalled_s(self) -> float:
+        """For how long the write under way, if any, has been waiting for the client."""
+        return self._loop.time() - self._writing_since
 
     async def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         """Send the head."""
@@ -129,16 +143,37 @@ class AsgiSink:
 
     async def write(self, data: bytes) -> None:
         """Send body bytes; waits while the client does not read."""
-        try:
-            async with asyncio.timeout(STALLED_S):
-                await self._send({"type": "http.response.body", "body": data, "more_body": True})
-        except TimeoutError:
-            raise ClientGone from None
+        self._writing_since = self._loop.time()
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        self._writing_since = math.inf
 
-    async def end(self) -> None:
-        """The body is complete; from here on the client's leaving is of no interest."""
+    async def end(self, data: bytes = b"") -> None:
+        """Send the last bytes; from here on the client's leaving is of no interest."""
         self._before_end()
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        self._writing_since = self._loop.time()
+        await self._send({"type": "http.response.body", "body": data, "more_body": False})
+        self._writing_since = math.inf
+
+
+class Stall:
+    """The timer behind `AsgiSink.watched`."""
+
+    def __init__(self, sink: AsgiSink, task: asyncio.Task[Any]) -> None:
+        self._sink = sink
+        self._task = task
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(STALLED_S, self._check)
+
+    def _check(self) -> None:
+        if self._sink.stalled_s() >= STALLED_S:
+            self._sink.stalled = True
+            self._task.cancel()
+        else:
+            self._timer = self._loop.call_later(STALLED_S / 4, self._check)
+
+    def cancel(self) -> None:
+        """The call is over."""
+        self._timer.cancel()
 
 
 def _incoming(scope: Scope) -> Incoming:

@@ -31,6 +31,9 @@ _UNDER: tuple[tuple[str, Dialect], ...] = (
 _SHARED = ("/v1/files", "/v1/batches")
 """Paths that both vendors have; `anthropic-version` tells whose client asks."""
 
+_DOTS = re.compile(r"[/\\]\.\.?(?:[/\\]|$)")
+"""Segments with which a path would leave the base URL of its provider."""
+
 _GEMINI_VERB = re.compile(r"^/v1beta/models/[^/:]+:(\w+)$")
 _GEMINI_OPERATION: dict[str, Operation] = {
     "generateContent": "generate",
@@ -52,12 +55,16 @@ def endpoint_of(method: str, path: str, *, anthropic: bool) -> Endpoint:
         UnknownPath: Not an endpoint of any dialect.
         WrongMethod: It takes POST only.
     """
+    if _DOTS.search(path):
+        raise UnknownPath(f"there is no endpoint {path}", hint="send the path without dot segments")
     if path in _EXACT:
         dialect, operation = _EXACT[path]
         if method != "POST":
             raise WrongMethod(f"{path} takes POST, not {method}", hint="send the request as POST")
         return Endpoint(dialect=dialect, operation=operation)
     if verb := _GEMINI_VERB.match(path):
+        if method != "POST":
+            raise WrongMethod(f"{path} takes POST, not {method}", hint="send the request as POST")
         return Endpoint(dialect="gemini", operation=_GEMINI_OPERATION.get(verb[1], "other"))
     for prefix, dialect in _UNDER:
         if path.startswith(prefix):

@@ -99,8 +99,7 @@ async def tell(error: LanewiseError, dialect: Dialect | None, sink: Sink, call_i
     if error.status == 405:
         headers.append(("allow", "POST"))
     await sink.start(error.status, headers)
-    await sink.write(body)
-    await sink.end()
+    await sink.end(body)
 
 
 def _dialect_by_path(path: str, *, anthropic: bool) -> Dialect | None:

@@ -37,6 +37,9 @@ class LimitedProtocol(HttpToolsProtocol):
         """A client connected: it has so long to send a whole head."""
         super().connection_made(transport)
         self._head_bytes = 0
+        self._torn_bytes = 0
+        self._in_head = True
+        self._refused = False
         self._head_timer = self.loop.call_later(self.head_timeout_s, self._head_too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -44,9 +47,20 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head_timer.cancel()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """Bytes came. The parser keeps a torn header to itself, of any size, so its bytes are counted here."""
+        if self._refused:
+            return
+        before = self._head_bytes
+        super().data_received(data)
+        self._torn_bytes = self._torn_bytes + len(data) if self._in_head and self._head_bytes == before else 0
+        if self._head_bytes + self._torn_bytes > MAX_HEAD_BYTES and not self._refused:
+            self._refuse(b"431 Request Header Fields Too Large")
+
     def on_message_begin(self) -> None:
         """A request begins."""
         self._head_bytes = 0
+        self._in_head = True
         self._head_timer.cancel()
         self._head_timer = self.loop.call_later(self.head_timeout_s, self._head_too_slow)
         super().on_message_begin()
@@ -64,18 +78,26 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is complete; the body has a deadline of its own."""
         self._head_timer.cancel()
+        self._in_head = False
         super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """The parser gave up; a refusal of ours makes it do so and was told already."""
+        if not self._refused:
+            super().send_400_response(msg)
 
     def _count(self, size: int) -> None:
         self._head_bytes += size
-        if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-            self._close_with(b"431 Request Header Fields Too Large")
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(b"431 Request Header Fields Too Large")
+            raise ValueError("the head is too large")  # ends the parser's run, so that the request is not served
 
     def _head_too_slow(self) -> None:
         if not self.transport.is_closing():
-            self._close_with(b"408 Request Timeout")
+            self._refuse(b"408 Request Timeout")
 
-    def _close_with(self, status: bytes) -> None:
+    def _refuse(self, status: bytes) -> None:
+        self._refused = True
         self.transport.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
         self.transport.close()
 

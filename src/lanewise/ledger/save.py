@@ -9,6 +9,7 @@ It does not know threads, batches or retries.
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -79,7 +80,8 @@ def _add_up(connection: sa.Connection, table: sa.Table, rows: Iterable[Rows]) ->
     # Replicas that add to the same sessions must lock them in the same order, or Postgres ends one of them.
     entries = [sums[identity] for identity in sorted(sums)]
     columns = table.c.keys()
-    connection.execute(_upsert(connection, table, key), [{name: entry[name] for name in columns} for entry in entries])
+    statement = _upsert(table, key, on_postgres=connection.dialect.name == "postgresql")
+    connection.execute(statement, [{name: entry[name] for name in columns} for entry in entries])
 
 
 def _first(call: dict[str, Any]) -> dict[str, Any]:
@@ -93,8 +95,9 @@ def _first(call: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _upsert(connection: sa.Connection, table: sa.Table, key: tuple[str, ...]) -> sa.Executable:
-    on_postgres = connection.dialect.name == "postgresql"
+@functools.cache
+def _upsert(table: sa.Table, key: tuple[str, ...], *, on_postgres: bool) -> sa.Executable:
+    """Built once: building it costs as much as ten calls' rows."""
     statement: sqlite.Insert | postgresql.Insert = postgresql.insert(table) if on_postgres else sqlite.insert(table)
     new = statement.excluded
     return statement.on_conflict_do_update(

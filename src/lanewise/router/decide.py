@@ -37,8 +37,7 @@ def decide(request: Request, caller: Caller, reading: Reading, world: World, con
     Raises:
         NoCandidate: The named model resolves to nothing.
     """
-    named = caller.pin or request.model
-    baselines = world.catalog.baseline(named, request.dialect)
+    baselines = baselines_of(request, caller, world)
     baseline = baselines[0]
     if request.operation != "generate" or caller.pin:
         reason = "caller_pin" if caller.pin else "not_routed"
@@ -74,6 +73,18 @@ def decide(request: Request, caller: Caller, reading: Reading, world: World, con
         propensity=propensity,
         switch_point=_switch_point(reading),
     )
+
+
+def baselines_of(request: Request, caller: Caller, world: World) -> tuple[Entry, ...]:
+    """Who answers unless somebody else is chosen. A call that names no model, such as a file's upload, just passes.
+
+    Raises:
+        NoCandidate: The named model resolves to nothing.
+    """
+    named = caller.pin or request.model
+    if not named and request.operation != "generate":
+        return world.catalog.passage("", request.dialect)
+    return world.catalog.baseline(named, request.dialect)
 
 
 def _prefer(

@@ -6,13 +6,14 @@ import asyncio
 import datetime as dt
 import logging
 import random
+import traceback
 from collections.abc import Callable
 from typing import Protocol
 
 from lanewise.classify import Classifier
 from lanewise.errors import LanewiseError
 from lanewise.journey import Caller, CallRecord, Decision, Features, Identity, Reading, Request, SkillLabel, Turn
-from lanewise.router.decide import Conditions, decide, unrouted
+from lanewise.router.decide import Conditions, baselines_of, decide, unrouted
 from lanewise.router.run import BYTES_PER_TOKEN, Run
 from lanewise.router.world import World
 from lanewise.select import Pins, WarmPrefixes
@@ -94,11 +95,12 @@ class Router:
             decision = decide(request, caller, reading, self.world, conditions)
         except LanewiseError:
             raise
-        except Exception:
-            log.exception("routing failed; the baseline serves")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the answer comes first
+            # The message of a stranger's exception may quote the prompt; its type and place do not.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("routing failed with %s; the baseline serves\n%s", type(error).__name__, where)  # noqa: TRY400
             self._recorder.routing_failed()
-            baselines = self.world.catalog.baseline(caller.pin or request.model, request.dialect)
-            return _blank_reading(request), unrouted(baselines, "routing_error")
+            return _blank_reading(request), unrouted(baselines_of(request, caller, self.world), "routing_error")
         if decision.reason not in {"not_routed", "caller_pin"}:
             self._pins.put(reading.identity.task_id, decision.preferred)
         return reading, decision

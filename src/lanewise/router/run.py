@@ -49,6 +49,7 @@ class Run:
         self._now = monotonic
         self._prefixes = prefixes
         self._warm_tokens: int | None = None
+        self._costs: dict[Candidate, Cost | None] = {}
         self._dispatcher = dispatcher
         self._trail = dispatcher.trail()
         self._relay = Relay(dialect=request.dialect, call_id=call_id, monotonic=self._now)
@@ -74,7 +75,7 @@ class Run:
         answer, upstream = reached.answer, self._world.settings.upstream
         idle_s = self._world.providers[reached.candidate.provider].idle_s
         try:
-            if any(name == "content-type" and "event-stream" in value for name, value in answer.headers):
+            if answer.status < 400 and any(k == "content-type" and "event-stream" in v for k, v in answer.headers):
                 await self._relay.stream(
                     answer,
                     sink,
@@ -94,8 +95,7 @@ class Run:
         body = refusal(self._request.dialect, error, self._call_id)
         headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
         await sink.start(error.status, [*headers, *self._headers(self._decision.chosen)])
-        await sink.write(body)
-        await sink.end()
+        await sink.end(body)
 
     def left(self) -> None:
         """The client closed the connection."""
@@ -114,14 +114,14 @@ class Run:
             ("x-lanewise-attempts", str(len(self._trail.attempts))),
             ("x-lanewise-overhead-us", str(self._overhead_us())),
         ]
-        return [(name, value.encode("ascii", "backslashreplace").decode()) for name, value in found]
+        return [(name, value.encode("unicode_escape").decode()) for name, value in found]  # no line may end in a name
 
     def _whole_headers(self, usage: Usage | None) -> list[tuple[str, str]]:
         """The same with cost and saving, which a held answer knows before its head is sent."""
         assert self.served is not None
         headers = self._headers(self.served)
-        paid = self._price(self.served, usage)
-        baseline = self._price(self._decision.baseline, self._elsewhere(self._decision.baseline, usage))
+        paid = self._cost_at(self.served, usage)
+        baseline = self._cost_at(self._decision.baseline, usage)
         if paid is not None:
             headers.append(("x-lanewise-cost-usd", _usd(paid.total_pusd)))
             if baseline is not None:
@@ -132,16 +132,20 @@ class Run:
         sent_at = self._trail.first_sent_at
         return int(((self._now() if sent_at is None else sent_at) - self._received_at) * 1e6)
 
-    def _price(self, candidate: Candidate, usage: Usage | None) -> Cost | None:
-        entry = self._world.catalog.entry_of(candidate)
-        if usage is None or entry is None or entry.price is None:
-            return None
-        return cost(usage, entry.price, at=self._started_at, lane_batch=candidate.lane == "batch")
-
-    def _elsewhere(self, candidate: Candidate, usage: Usage | None) -> Usage | None:
-        """What `candidate` would have billed: where another one answered, its warm cache is modelled."""
+    def _cost_at(self, candidate: Candidate, usage: Usage | None) -> Cost | None:
+        """What the answer cost, or would have cost, at `candidate`; None where its price or the usage is unknown."""
         if usage is None:
             return None
+        if candidate not in self._costs:
+            entry = self._world.catalog.entry_of(candidate)
+            price = entry.price if entry else None
+            billed = self._billed_at(candidate, usage)
+            known = price is not None and cost(billed, price, at=self._started_at, lane_batch=candidate.lane == "batch")
+            self._costs[candidate] = known or None
+        return self._costs[candidate]
+
+    def _billed_at(self, candidate: Candidate, usage: Usage) -> Usage:
+        """What `candidate` would have billed: where another one answered, its warm cache is modelled."""
         if self._warm_tokens is None:
             session_id = self._reading.identity.session_id
             converses = self._reading.turn.kind != "housekeeping" and self._request.operation == "generate"
@@ -160,7 +164,7 @@ class Run:
         preferred = self._decision.preferred
         if self.served is None or self.served == preferred:
             return None
-        would_be = self._price(preferred, self._elsewhere(preferred, usage))
+        would_be = self._cost_at(preferred, usage)
         return None if would_be is None else would_be.total_pusd
 
     def _usage(self) -> Usage | None:
@@ -183,8 +187,8 @@ class Run:
             error=self._error or relay.error,
             served=self.served,
             usage=usage,
-            cost=self._price(self.served, usage) if self.served else None,
-            baseline_cost=self._price(self._decision.baseline, self._elsewhere(self._decision.baseline, usage)),
+            cost=self._cost_at(self.served, usage) if self.served else None,
+            baseline_cost=self._cost_at(self._decision.baseline, usage),
             preferred_cost_pusd=self._preferred_cost_pusd(usage),
             stop_reason=relay.stop_reason,
             response_bytes=relay.sent_bytes,

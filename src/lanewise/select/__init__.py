@@ -5,4 +5,4 @@ from lanewise.select.catalog import Catalog, Entry
 from lanewise.select.choose import Choice, Need, choose
 from lanewise.select.pins import Pins
 
-__all__ = ["Catalog", "Choice", "Entry", "Need", "Pins", "WarmPrefixes", "served_elsewhere", "choose"]
+__all__ = ["Catalog", "Choice", "Entry", "Need", "Pins", "WarmPrefixes", "choose", "served_elsewhere"]

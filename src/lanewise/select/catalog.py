@@ -18,6 +18,10 @@ AUTO = frozenset({"auto", "auto:cheap", "lane:local", "lane:batch", "lane:realti
 """Names by which a caller asks to be routed, whatever the mode."""
 
 
+REMEMBERED_NAMES = 1000
+"""Unconfigured model names whose entry is kept: callers name a few, hostile ones many."""
+
+
 class Endpoint(Protocol):
     """What the catalog needs to know of a provider."""
 
@@ -59,6 +63,7 @@ class Catalog:
         self._aliases = settings.aliases
         self._baseline = settings.routing.baseline
         self._prices = prices
+        self._passages: dict[tuple[str, str], Entry] = {}
         self._fixed = {name: _fixed(name, row) for name, row in settings.models.items() if row.price is not None}
         self._by_model = {name: tuple(self._entries(name, row)) for name, row in settings.models.items()}
         self.entries = tuple(entry for entries in self._by_model.values() for entry in entries)
@@ -105,9 +110,17 @@ class Catalog:
                 f"model {name!r} is served in {', '.join(spoken)} only, not in {dialect}",
                 hint=f"give its provider the dialect {dialect!r}, or name another model",
             )
+        return self.passage(name, dialect)
+
+    def passage(self, name: str, dialect: Dialect) -> tuple[Entry, ...]:
+        """The first provider of `dialect`, asked for `name` as it stands; empty for calls that name no model.
+
+        Raises:
+            NoCandidate: Nobody speaks the dialect.
+        """
         for endpoint in self._endpoints.values():
             if dialect in endpoint.dialects:
-                return (self._entry(name, ModelSettings(provider=endpoint.name), endpoint),)
+                return (self._unconfigured(name, endpoint.name),)
         raise NoCandidate(
             f"no provider speaks the dialect {dialect!r}", hint=f'add one with dialects = ["{dialect}"] to the config'
         )
@@ -117,8 +130,19 @@ class Catalog:
         for entry in self._by_model.get(candidate.model, ()):
             if entry.candidate.provider == candidate.provider:
                 return entry
-        endpoint = self._endpoints.get(candidate.provider)
-        return self._entry(candidate.model, ModelSettings(provider=endpoint.name), endpoint) if endpoint else None
+        return (
+            self._unconfigured(candidate.model, candidate.provider) if candidate.provider in self._endpoints else None
+        )
+
+    def _unconfigured(self, name: str, provider: str) -> Entry:
+        """An entry for a name that only callers know; kept for the next call, up to a bound."""
+        found = self._passages.get((name, provider))
+        if found is None:
+            if len(self._passages) >= REMEMBERED_NAMES:
+                self._passages.clear()
+            found = self._entry(name, ModelSettings(provider=provider), self._endpoints[provider])
+            self._passages[name, provider] = found
+        return found
 
     def _entries(self, name: str, row: ModelSettings) -> Iterator[Entry]:
         for provider in (row.provider,) if isinstance(row.provider, str) else row.provider:

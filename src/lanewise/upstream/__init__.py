@@ -4,13 +4,13 @@ from lanewise.upstream.attempt import Dispatcher, Reached, Trail
 from lanewise.upstream.health import Health
 from lanewise.upstream.providers import Provider, can_authorise, credential_of, providers
 from lanewise.upstream.relay import Relay, Sink
-from lanewise.upstream.transport import PyreqwestTransport, Transport
+from lanewise.upstream.transport import HttpTransport, Transport
 
 __all__ = [
     "Dispatcher",
     "Health",
+    "HttpTransport",
     "Provider",
-    "PyreqwestTransport",
     "Reached",
     "Relay",
     "Sink",

@@ -17,10 +17,10 @@ from typing import NamedTuple
 import msgspec
 
 from lanewise.config import UpstreamSettings
-from lanewise.errors import NoCredential, UpstreamError
+from lanewise.errors import UpstreamError
 from lanewise.journey import Attempt, Candidate, Request
 from lanewise.upstream.health import Endpoint, Health
-from lanewise.upstream.providers import Provider, upstream_headers
+from lanewise.upstream.providers import Provider, can_authorise, credential_of, upstream_headers, upstream_target
 from lanewise.upstream.transport import Answer, Sending, Transport
 from lanewise.wire import Outgoing, outgoing
 
@@ -42,9 +42,15 @@ class Left(NamedTuple):
     """Another candidate."""
 
 
-class _Open(NamedTuple):
-    answer: Answer
-    endpoint: Endpoint
+class _Tried(NamedTuple):
+    """What came of one try."""
+
+    answer: Answer | None = None
+    endpoint: Endpoint | None = None
+    final: bool = False
+    """The answer is the one to pass on; otherwise it is only held in case that nothing better comes."""
+    pause_s: float | None = None
+    """Before the next try here; None to go on elsewhere."""
 
 
 class Reached:
@@ -59,6 +65,11 @@ class Reached:
     def broke(self, now: float) -> None:
         """The answer was cut after its head: the breaker hears of it."""
         self._endpoint.failed(now)
+
+    def ended(self) -> None:
+        """The answer came to its end: only now the endpoint is known to be well."""
+        if self.answer.status not in FAULTS:
+            self._endpoint.succeeded()
 
 
 class Trail:
@@ -156,35 +167,52 @@ class Dispatcher:
             reached = await self._first_answer(request, plan, addressed, trail, opened)
             try:
                 yield reached
+                reached.ended()
             finally:
                 trail.end()
 
     async def _first_answer(
         self, request: Request, plan: Sequence[Candidate], addressed: str, trail: Trail, opened: AsyncExitStack
     ) -> Reached:
-        candidates = self._health.admitted(plan)
+        candidates = self._authorised(request, self._health.admitted(plan), addressed)
         tries = 1 + self._settings.retries
-        refused: NoCredential | None = None
+        held = await opened.enter_async_context(AsyncExitStack())
+        reached: Reached | None = None
         for candidate in candidates:
-            try:
-                sending, sent = self._sending(request, candidate, addressed)
-            except NoCredential as error:
-                refused = refused or error
-                continue
+            sending, sent = self._sending(request, candidate, addressed)
             for number in range(1, tries + 1):
                 left = Left(here=number < tries, elsewhere=candidate is not candidates[-1])
-                found = await self._try(sending, candidate, number, left, trail, opened)
-                if isinstance(found, _Open):
-                    return Reached(found.answer, candidate, sent, found.endpoint)
-                if found is None:
+                tried = await self._try(sending, candidate, number, left, trail, held)
+                if tried.answer is not None and tried.endpoint is not None:
+                    reached = Reached(tried.answer, candidate, sent, tried.endpoint)
+                    if tried.final:
+                        return reached
+                if tried.pause_s is None:
                     break
-                await asyncio.sleep(found)
-        raise trail.failure or refused or UpstreamError("no candidate could be asked")
+                await asyncio.sleep(tried.pause_s)
+        if reached is not None:
+            return reached
+        raise trail.failure or UpstreamError("no candidate could be asked")
+
+    def _authorised(self, request: Request, plan: Sequence[Candidate], addressed: str) -> Sequence[Candidate]:
+        """Those of `plan` that a credential may be sent to; all if there is none, so that the first one says so."""
+        credential = credential_of(request.headers, request.target)
+        may = [
+            candidate
+            for candidate in plan
+            if can_authorise(
+                self._providers[candidate.provider],
+                self._env,
+                credential,
+                addressed=candidate.provider == addressed,
+            )
+        ]
+        return may or plan
 
     async def _try(
-        self, sending: Sending, candidate: Candidate, number: int, left: Left, trail: Trail, opened: AsyncExitStack
-    ) -> _Open | float | None:
-        """One attempt: its open answer, or the pause before the next try here, or None to go on elsewhere."""
+        self, sending: Sending, candidate: Candidate, number: int, left: Left, trail: Trail, held: AsyncExitStack
+    ) -> _Tried:
+        """One attempt. Its answer stays open in `held`, where it takes the place of the one before it."""
         async with AsyncExitStack() as mine:
             endpoint = mine.enter_context(self._health.call(candidate.provider))
             trail.begin(candidate)
@@ -194,7 +222,7 @@ class Dispatcher:
                 endpoint.failed(self._monotonic())
                 trail.failed(error)
                 again = left.here and error.code == "connect_failed"
-                return self._backoff_s(number) if again else None
+                return _Tried(pause_s=self._backoff_s(number) if again else None)
             except asyncio.CancelledError:
                 endpoint.abandoned()
                 trail.end(error="client_left")
@@ -203,13 +231,14 @@ class Dispatcher:
             if answer.status in FAULTS:
                 endpoint.failed(self._monotonic())
             else:
-                endpoint.succeeded()
+                endpoint.answered()
             pause_s = self._pause_s(answer, number) if left.here else None
-            if answer.status in RETRIED and (pause_s is not None or left.elsewhere):
+            goes_on = answer.status in RETRIED and (pause_s is not None or left.elsewhere)
+            if goes_on:
                 trail.end(error="upstream_status")
-                return pause_s
-            await opened.enter_async_context(mine.pop_all())
-            return _Open(answer, endpoint)
+            await held.aclose()
+            await held.enter_async_context(mine.pop_all())
+            return _Tried(answer, endpoint, final=not goes_on, pause_s=pause_s)
 
     def _sending(self, request: Request, candidate: Candidate, addressed: str) -> tuple[Sending, Outgoing]:
         provider = self._providers[candidate.provider]
@@ -219,12 +248,13 @@ class Dispatcher:
             provider,
             request.dialect,
             self._env,
+            credential=credential_of(request.headers, request.target),
             addressed=candidate.provider == addressed,
             rewritten=sent.rewritten,
         )
         sending = Sending(
             method=request.method,
-            url=provider.url(sent.target),
+            url=provider.url(upstream_target(sent.target, provider, self._env)),
             headers=headers,
             body=sent.body,
             first_byte_s=provider.first_byte_s,

@@ -49,11 +49,14 @@ class Endpoint:
         """A call came back, in whatever way."""
         self.in_flight -= 1
 
-    def succeeded(self) -> None:
-        """The endpoint answered: close the breaker."""
-        self._failures = 0
+    def answered(self) -> None:
+        """A good head came: close the breaker. Earlier failures count on, since the answer may still be cut."""
         self._opened_at = None
         self._probing = False
+
+    def succeeded(self) -> None:
+        """An answer came to its end: what failed before is forgotten."""
+        self._failures = 0
 
     def failed(self, now: float) -> None:
         """The endpoint failed: count it, open the breaker at the threshold, or again after a failed probe."""

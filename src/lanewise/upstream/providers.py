@@ -97,11 +97,14 @@ def _provider(name: str, row: ProviderSettings, settings: Settings) -> Provider:
     )
 
 
-def credential_of(headers: Sequence[tuple[str, str]]) -> str:
-    """The secret a client sent, without its scheme; empty where it sent none."""
+def credential_of(headers: Sequence[tuple[str, str]], target: str = "") -> str:
+    """The secret a client sent, without its scheme; empty where it sent none. Gemini's may stand in the query."""
     for name, value in headers:
         if name in CREDENTIAL_HEADERS and value:
             return value.partition(" ")[2] if value[:7].lower() == "bearer " else value
+    if target.startswith("/v1beta/"):
+        pairs = (part.partition("=") for part in target.partition("?")[2].split("&"))
+        return next((value for name, _, value in pairs if name == "key"), "")
     return ""
 
 
@@ -132,6 +135,7 @@ def upstream_headers(
     dialect: Dialect,
     env: Mapping[str, str],
     *,
+    credential: str,
     addressed: bool,
     rewritten: bool,
 ) -> list[tuple[str, str]]:
@@ -142,21 +146,33 @@ def upstream_headers(
     Raises:
         NoCredential: No credential may go to the provider, and it needs one.
     """
-    credential = credential_of(client)
     if not can_authorise(provider, env, credential, addressed=addressed):
         raise NoCredential(
             f"no credential for provider {provider.name!r}",
             hint=f"set {provider.api_key_env}" if provider.api_key_env else "send one, or set api_key_env in its row",
         )
     own_key = env.get(provider.api_key_env, "") if provider.api_key_env else ""
-    passes = not own_key and provider.lane != "local"
     dropped = _REPLACED | ({"content-encoding"} if rewritten else set())
-    if not passes:
+    if not _takes_clients(provider, env):
         dropped |= CREDENTIAL_HEADERS | ACCOUNT_HEADERS
     headers = [(name, value) for name, value in client if name not in dropped and not name.startswith("x-lanewise-")]
     headers.append(("accept-encoding", "identity"))
     headers.extend(_key_headers(provider, dialect, own_key))
     return headers
+
+
+def upstream_target(target: str, provider: Provider, env: Mapping[str, str]) -> str:
+    """Path and query to send: a client's `key=` goes only where its credential headers would go."""
+    path, mark, query = target.partition("?")
+    if _takes_clients(provider, env) or not path.startswith("/v1beta/") or "key=" not in query:
+        return target
+    kept = [part for part in query.split("&") if not part.startswith("key=")]
+    return path + mark + "&".join(kept) if kept else path
+
+
+def _takes_clients(provider: Provider, env: Mapping[str, str]) -> bool:
+    """The client's own credential is what `provider` is sent, if anything."""
+    return provider.lane != "local" and not (provider.api_key_env and env.get(provider.api_key_env))
 
 
 def _key_headers(provider: Provider, dialect: Dialect, key: str) -> Iterator[tuple[str, str]]:

@@ -8,15 +8,14 @@ passed on as it comes. Knows no policy and no money.
 from __future__ import annotations
 
 import asyncio
-import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from lanewise.errors import IdleTimeout, LanewiseError, StreamCut
+from lanewise.errors import ClientError, IdleTimeout, LanewiseError, StreamCut
 from lanewise.journey import Dialect, Usage
 from lanewise.upstream.providers import downstream_headers
 from lanewise.upstream.transport import Answer
-from lanewise.wire import Framer, Meter, facts, keep_alive, last_event, meter
+from lanewise.wire import Framer, Meter, decoded, facts, keep_alive, last_event, meter, stream_decoder
 
 HELD_BYTES = 4 << 20
 """Whole answers up to this size are held until complete."""
@@ -33,8 +32,8 @@ class Sink(Protocol):
         """Send bytes of the body; returns when the client can take more."""
         ...
 
-    async def end(self) -> None:
-        """The body is complete."""
+    async def end(self, data: bytes = b"") -> None:
+        """Send the last bytes, if any: the body is complete."""
         ...
 
 
@@ -73,14 +72,16 @@ class Relay:
         """
         held: list[bytes] = []
         size = 0
-        async for chunk in _chunks(answer, idle_s):
-            held.append(chunk)
-            size += len(chunk)
-            if size > HELD_BYTES and not self.started:
-                await self._start(sink, answer, describe(None))
-            if self.started:
-                await self._send(sink, b"".join(held))
-                held.clear()
+        watch = _Watch(self._monotonic, sink, lambda: b"", idle_s=idle_s, ping_s=idle_s)
+        with watch:
+            while (chunk := await watch.reading(answer.chunk())) is not None:
+                held.append(chunk)
+                size += len(chunk)
+                if size > HELD_BYTES and not self.started:
+                    await self._start(sink, answer, describe(None))
+                if self.started:
+                    await self._send(sink, b"".join(held))
+                    held.clear()
         body = b"".join(held)
         if not self.started:
             found = facts(self._dialect, _readable(body, answer)) if answer.status < 400 else None
@@ -89,9 +90,10 @@ class Relay:
             self.text_bytes = len(body)
             headers = [*describe(self.usage), ("content-length", str(len(body)))]
             await self._start(sink, answer, headers)
-            if body:
-                await self._send(sink, body)
-        await sink.end()
+            self._sending(body)
+            await sink.end(body)
+        else:
+            await sink.end()
 
     async def stream(
         self,
@@ -111,11 +113,15 @@ class Relay:
         """
         gauge = meter(self._dialect, hide_usage=hide_usage, count_text=count_text)
         framer = Framer()
-        await self._start(sink, answer, headers)
-        watch = _Watch(self._monotonic, sink, keep_alive(self._dialect), idle_s=idle_s, ping_s=ping_s)
+        decode = stream_decoder(_coding(answer))
+        await self._start(sink, answer, headers, decoded=decode is not None)
+        ping = keep_alive(self._dialect)
+        watch = _Watch(self._monotonic, sink, lambda: b"" if framer.torn else ping, idle_s=idle_s, ping_s=ping_s)
         try:
             with watch:
                 while (chunk := await watch.reading(answer.chunk())) is not None:
+                    if decode is not None:
+                        chunk = decode(chunk)
                     if block := framer.feed(chunk):
                         if block := gauge.feed(block):
                             await self._send(sink, block)
@@ -149,37 +155,36 @@ class Relay:
         self.usage, self.stop_reason, self.text_bytes = gauge.usage, gauge.stop_reason, gauge.text_bytes
         self.error = self.error or gauge.error
 
-    async def _start(self, sink: Sink, answer: Answer, headers: Sequence[tuple[str, str]]) -> None:
+    async def _start(
+        self, sink: Sink, answer: Answer, headers: Sequence[tuple[str, str]], *, decoded: bool = False
+    ) -> None:
         self.started, self.status = True, answer.status
-        await sink.start(answer.status, [*downstream_headers(answer.headers), *headers])
+        theirs = [
+            pair for pair in downstream_headers(answer.headers) if not (decoded and pair[0] == "content-encoding")
+        ]
+        await sink.start(answer.status, [*theirs, *headers])
 
     async def _send(self, sink: Sink, data: bytes) -> None:
-        if self.first_byte_at is None:
-            self.first_byte_at = self._monotonic()
-        self.sent_bytes += len(data)
+        self._sending(data)
         await sink.write(data)
 
+    def _sending(self, data: bytes) -> None:
+        if self.first_byte_at is None and data:
+            self.first_byte_at = self._monotonic()
+        self.sent_bytes += len(data)
 
-async def _chunks(answer: Answer, idle_s: float) -> AsyncIterator[bytes]:
-    while True:
-        try:
-            async with asyncio.timeout(idle_s):
-                chunk = await answer.chunk()
-        except TimeoutError:
-            raise IdleTimeout(f"the provider sent nothing for {idle_s:g} s in the middle of its answer") from None
-        if chunk is None:
-            return
-        yield chunk
+
+def _coding(answer: Answer) -> str:
+    """Its content-encodings: some providers compress although asked not to."""
+    return ",".join(value for name, value in answer.headers if name == "content-encoding")
 
 
 def _readable(body: bytes, answer: Answer) -> bytes:
-    """The body without gzip, for providers that compress although asked not to; other codings stay unread."""
-    if any(name == "content-encoding" and value == "gzip" for name, value in answer.headers):
-        try:
-            return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(body, HELD_BYTES)
-        except zlib.error:
-            return b""
-    return body
+    """The body without its coding, empty where that cannot be undone; the client gets it as it came."""
+    try:
+        return decoded(body, _coding(answer), limit=4 * HELD_BYTES)
+    except ClientError:
+        return b""
 
 
 class _Watch:
@@ -189,7 +194,7 @@ class _Watch:
     """
 
     def __init__(
-        self, monotonic: Callable[[], float], sink: Sink, ping: bytes, *, idle_s: float, ping_s: float
+        self, monotonic: Callable[[], float], sink: Sink, ping: Callable[[], bytes], *, idle_s: float, ping_s: float
     ) -> None:
         self._monotonic = monotonic
         self._sink = sink
@@ -214,7 +219,7 @@ class _Watch:
 
     async def reading(self, chunk: Awaitable[bytes | None]) -> bytes | None:
         """Await a chunk under the watch."""
-        self._reading = True
+        self._reading, self._heard_at = True, self._monotonic()  # a client that reads slowly is no silence
         try:
             return await chunk
         except asyncio.CancelledError:
@@ -223,7 +228,6 @@ class _Watch:
             raise
         finally:
             self._reading = False
-            self._heard_at = self._monotonic()
 
     def _step_s(self) -> float:
         return min(self._ping_s, self._idle_s) / 4
@@ -242,4 +246,5 @@ class _Watch:
         self._timer = self._loop.call_later(self._step_s(), self._check)
 
     async def _write_ping(self) -> None:
-        await self._sink.write(self._ping)
+        if ping := self._ping():  # nothing may stand in the middle of an event
+            await self._sink.write(ping)

@@ -1,27 +1,26 @@
-"""One request over one connection: the only file that knows the HTTP client.
+"""Sending one request: a pooled or fresh connection, its deadlines, and its end whoever ends it.
 
 `Transport` has one method, so that a test double or another client is a class of twenty lines. Its errors are
-those of `errors`; nothing of the client library's own escapes. Knows no dialect, no retries, no policy.
+those of `errors`; nothing of sockets or TLS escapes. Knows no dialect, no retries, no policy.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ssl
+import time
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import timedelta
 from typing import Protocol
-from urllib.parse import urlsplit
-
-from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import PyreqwestError
-from pyreqwest.http import HeaderMap
-from pyreqwest.response import Response
 
 from lanewise.errors import ConnectFailed, FirstByteTimeout, StreamCut
 from lanewise.journey import Value
+from lanewise.upstream.connection import Connection, request_head
+from lanewise.upstream.dial import Origin, default_tls, dial, split
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+POOL_IDLE_S = 55.0
+"""Below the 60 s at which common load balancers drop idle peers."""
 
 
 class Sending(Value, frozen=True, kw_only=True):
@@ -30,6 +29,7 @@ class Sending(Value, frozen=True, kw_only=True):
     method: str
     url: str
     headers: list[tuple[str, str]]
+    """Values with one character per byte, as they came in."""
     body: bytes
     first_byte_s: float
 
@@ -61,106 +61,83 @@ class Transport(Protocol):
         """
         ...
 
-
-class PyreqwestAnswer:
-    """A pyreqwest response as an `Answer`."""
-
-    __slots__ = ("_reader", "headers", "status")
-
-    def __init__(self, response: Response) -> None:
-        self.status = response.status
-        self.headers = _readable(response.headers)
-        self._reader = response.body_reader
-
-    async def chunk(self) -> bytes | None:
-        """See `Answer.chunk`."""
-        try:
-            chunk = await self._reader.read_chunk()
-        except PyreqwestError as error:
-            raise StreamCut(f"the answer broke off: {_cause(error)}") from None
-        return None if chunk is None else bytes(chunk)
+    async def close(self) -> None:
+        """Close the connections that wait for another request."""
 
 
-class PyreqwestTransport:
-    """Two connection pools: one that never uses a proxy for loopback, one that honours HTTPS_PROXY and NO_PROXY."""
+class HttpTransport:
+    """HTTP/1.1 over TCP or TLS. No redirects: a credential must not follow one."""
 
-    def __init__(self, *, connect_s: float) -> None:
-        self._direct = _builder(connect_s).no_proxy().build()
-        self._public = _builder(connect_s).build()
+    def __init__(self, *, connect_s: float, tls: ssl.SSLContext | None = None) -> None:
+        self._connect_s = connect_s
+        self._tls = tls
+        self._idle: defaultdict[Origin, list[tuple[float, Connection]]] = defaultdict(list)
 
     @asynccontextmanager
     async def send(self, sending: Sending) -> AsyncIterator[Answer]:
         """See `Transport.send`."""
-        request = (
-            self._client(sending.url)
-            .request(sending.method, sending.url)
-            .headers(sending.headers)
-            .body_bytes(sending.body)
-            .streamed_read_buffer_limit(0)  # the default holds the head back until 64 KiB of body have come
-            .build_streamed()
-        )
-        opened = False
+        try:
+            origin, target = split(sending.url)
+            head = request_head(sending.method, target, origin.authority, sending.headers, sending.body)
+        except ValueError as error:
+            raise ConnectFailed(f"the request cannot be sent: {error}", hint="check the provider's row") from None
         try:
             async with asyncio.timeout(sending.first_byte_s):
-                response = await request.__aenter__()
-            opened = True
+                connection = await self._open(origin, head, sending)
         except TimeoutError:
-            await request.__aexit__(None, None, None)
-            raise FirstByteTimeout(f"{_host(sending.url)} sent nothing within {sending.first_byte_s:g} s") from None
-        except PyreqwestError as error:
-            raise ConnectFailed(f"no answer from {_host(sending.url)}: {_cause(error)}") from None
+            raise FirstByteTimeout(f"{origin.authority} sent nothing within {sending.first_byte_s:g} s") from None
         try:
-            yield PyreqwestAnswer(response)
+            yield connection
         finally:
-            if opened:
-                await request.__aexit__(None, None, None)
+            if connection.reuse():
+                self._idle[origin].append((time.monotonic(), connection))
+            else:
+                connection.abort()
 
     async def close(self) -> None:
-        """Close both pools."""
-        await self._direct.close()
-        await self._public.close()
+        """See `Transport.close`."""
+        for waiting in self._idle.values():
+            for _, connection in waiting:
+                connection.abort()
+        self._idle.clear()
 
-    def _client(self, url: str) -> Client:
-        return self._direct if urlsplit(url).hostname in _LOOPBACK else self._public
+    async def _open(self, origin: Origin, head: bytes, sending: Sending) -> Connection:
+        """A connection on which the head of the answer has come.
 
-
-def _builder(connect_s: float) -> ClientBuilder:
-    """Bytes as they come: no decompression, no redirects (a credential must not follow one), no added headers."""
-    return (
-        ClientBuilder()
-        .gzip(False)
-        .brotli(False)
-        .zstd(False)
-        .deflate(False)
-        .follow_redirects(False)
-        .referer(False)
-        .http1_lower_case_headers()
-        .user_agent("lanewise")
-        .connect_timeout(timedelta(seconds=connect_s))
-        .pool_idle_timeout(timedelta(seconds=55))  # below the 60 s at which common load balancers drop idle peers
-    )
-
-
-def _readable(headers: HeaderMap) -> list[tuple[str, str]]:
-    """All headers but those whose value is not ASCII, which the client library cannot hand out."""
-    try:
-        return list(headers.items())
-    except ValueError:
-        found: list[tuple[str, str]] = []
-        for name in headers:
+        A pooled one that ends before its first byte was given up by the peer while it waited: a fresh one is tried.
+        """
+        while True:
+            pooled = self._pooled(origin)
+            connection = pooled or await self._dialled(origin)
             try:
-                found.extend((name, value) for value in headers.getall(name))
-            except ValueError:
-                continue
-        return list(dict.fromkeys(found))
+                await connection.exchange(head, sending.body, head_only=sending.method == "HEAD")
+            except StreamCut as error:
+                connection.abort()
+                if pooled is None or connection.heard:
+                    raise ConnectFailed(f"no answer from {origin.authority}: {error.message}") from None
+            except BaseException:
+                connection.abort()
+                raise
+            else:
+                return connection
 
+    def _pooled(self, origin: Origin) -> Connection | None:
+        """The connection used last, if any waits that is neither closed nor too old."""
+        waiting = self._idle[origin]
+        while waiting:
+            since, connection = waiting.pop()
+            if not connection.closed and time.monotonic() - since < POOL_IDLE_S:
+                return connection
+            connection.abort()
+        return None
 
-def _host(url: str) -> str:
-    return urlsplit(url).netloc
-
-
-def _cause(error: PyreqwestError) -> str:
-    """The innermost cause that the client library names; its outer messages repeat the URL."""
-    details = error.args[1] if len(error.args) > 1 else None
-    causes = details.get("causes") if isinstance(details, dict) else None
-    return str(causes[-1]["message"]) if causes else str(error.args[0] if error.args else error)
+    async def _dialled(self, origin: Origin) -> Connection:
+        if self._tls is None and origin.scheme == "https":
+            self._tls = default_tls()  # reading the authorities takes 20 ms: not for a gateway of local engines
+        try:
+            async with asyncio.timeout(self._connect_s):
+                return await dial(origin, self._tls if origin.scheme == "https" else None)
+        except TimeoutError:
+            raise ConnectFailed(f"no connection to {origin.authority} within {self._connect_s:g} s") from None
+        except OSError as error:
+            raise ConnectFailed(f"no answer from {origin.authority}: {error}") from None

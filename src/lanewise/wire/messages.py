@@ -44,6 +44,9 @@ class _OutputConfig(msgspec.Struct):
     format: _Format | None = None
 
 
+DELTA_FRAME_BYTES = 114
+"""Names and braces around the text of a `content_block_delta`, as Anthropic writes it."""
+
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 _MESSAGE = msgspec.json.Decoder(_Message)
 _SYSTEM = msgspec.json.Decoder(str | list[_Block])
@@ -180,7 +183,7 @@ class MessagesMeter(Meter):
         for event in events(block):
             name = name_of(event)
             if name == b"content_block_delta":
-                self.text_bytes += len(event)
+                self.text_bytes += max(1, len(event) - DELTA_FRAME_BYTES)
                 continue
             if not name and b"data:" in event:
                 name = tolerant(msgspec.Raw(data_of(event)), _TYPED, _Typed()).type.encode()

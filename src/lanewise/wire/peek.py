@@ -17,9 +17,13 @@ from lanewise.wire import chat, gemini, messages, responses
 from lanewise.wire.body import TopLevel
 from lanewise.wire.encoding import decoded
 
-_IMAGE_MARK: Final = re.compile(rb'"i(?:mage|mage_url|nput_image|nlineData)"')
-"""Block types of images as JSON tokens; inside a text their quotes would be escaped. One pattern with a common
-beginning reads a body in a quarter of the time of four searches."""
+_IMAGE_MARK: Final = {
+    "messages": b'"image"',
+    "chat": b'"image_url"',
+    "responses": b'"input_image"',
+    "gemini": b'"inlineData"',
+}
+"""Block types of images as JSON tokens; inside a text their quotes would be escaped."""
 
 _SESSION_HEADERS: Final = (
     "x-lanewise-session",
@@ -99,7 +103,7 @@ def peek(
         recent=parts.recent,
         message_count=parts.message_count,
         output_schema_keys=parts.output_schema_keys,
-        has_images=_IMAGE_MARK.search(plain) is not None,
+        has_images=_IMAGE_MARK[dialect] in plain,
         session_hint=session or parts.session_hint,
         agent_id=by_name.get("x-claude-code-agent-id") or by_name.get("x-openai-subagent", ""),
         parent_agent_id=by_name.get("x-claude-code-parent-agent-id") or by_name.get("x-codex-parent-thread-id", ""),

@@ -127,6 +127,10 @@ class _Event(msgspec.Struct):
     response: _Answer | None = None
 
 
+class _Delta(msgspec.Struct):
+    delta: str = ""
+
+
 class _Created(msgspec.Struct):
     response: msgspec.Raw = msgspec.Raw(b"")
 
@@ -134,6 +138,7 @@ class _Created(msgspec.Struct):
 _ANSWER = msgspec.json.Decoder(_Answer)
 _EVENT = msgspec.json.Decoder(_Event)
 _CREATED = msgspec.json.Decoder(_Created)
+_DELTA = msgspec.json.Decoder(_Delta)
 _SEQUENCE = re.compile(rb'"sequence_number"\s*:\s*(\d+)')
 _TERMINAL = frozenset({b"response.completed", b"response.failed", b"response.incomplete", b"error"})
 
@@ -187,8 +192,8 @@ class ResponsesMeter(Meter):
                 self._created = bytes(tolerant(msgspec.Raw(data_of(event)), _CREATED, _Created()).response)
             elif name in _TERMINAL:
                 self._end(name, data_of(event))
-            else:
-                self.text_bytes += len(event)
+            elif name.endswith(b".delta"):  # the events that end a part repeat its text
+                self.text_bytes += len(tolerant(msgspec.Raw(data_of(event)), _DELTA, _Delta()).delta)
         return block
 
     def _end(self, name: bytes, data: bytes) -> None:

@@ -1,0 +1,44 @@
+"""One gateway for a whole file of tests, in front of one scripted upstream whose script each test sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from doubles import Script, ScriptedUpstream
+from gateway_kit import RunningGateway, provider, settings_for, stream_reply
+from lanewise.config import Settings
+
+
+@pytest.fixture
+def upstream() -> Iterator[ScriptedUpstream]:
+    with ScriptedUpstream(lambda _: stream_reply("chat")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shared_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    nobody = {"scripted": provider("http://127.0.0.1:9")}
+    with RunningGateway(settings_for(tmp_path_factory.mktemp("data"), nobody)) as gateway:
+        yield gateway
+
+
+Configure = Callable[..., RunningGateway]
+
+
+@pytest.fixture
+def gateway(shared_gateway: RunningGateway, upstream: ScriptedUpstream) -> RunningGateway:
+    """The file's gateway with the test's upstream as its only provider, under the default settings of the kit."""
+    shared_gateway.use(default_settings(shared_gateway, upstream))
+    while not shared_gateway._records.empty():
+        shared_gateway._records.get()
+    return shared_gateway
+
+
+def default_settings(gateway: RunningGateway, upstream: ScriptedUpstream) -> Settings:
+    data = gateway._settings.server.data
+    return settings_for(data, {"scripted": provider(upstream.url)})  # type: ignore[arg-type]
+
+
+__all__ = ["Script"]
