@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 
 import msgspec
 import pytest
-from pyreqwest.client import ClientBuilder
 
 from lanewise.demo.day import day
 from lanewise.demo.minds import STRANGER, Minds
@@ -17,6 +17,28 @@ from lanewise.demo.script import HEADER, Label
 from lanewise.demo.toolbox import NAMES, calls, client_of, perform
 from lanewise.demo.truth import chance
 from lanewise.demo.workspace import Workspace
+from lanewise.upstream import HttpTransport
+from lanewise.upstream.transport import Sending
+
+
+@contextlib.asynccontextmanager
+async def asking():
+    """A client: ask(method, url, body, headers) -> (status, body)."""
+    transport = HttpTransport(connect_s=5)
+
+    async def ask(method, url, body=b"", headers=()):
+        sending = Sending(method=method, url=url, headers=list(dict(headers).items()), body=body, first_byte_s=30)
+        async with transport.send(sending) as answer:
+            chunks = []
+            while (chunk := await answer.chunk()) is not None:
+                chunks.append(chunk)
+        return answer.status, b"".join(chunks)
+
+    try:
+        yield ask
+    finally:
+        await transport.close()
+
 
 PATHS = {"messages": "/v1/messages", "chat": "/v1/chat/completions", "responses": "/v1/responses"}
 ASK = [{"role": "user", "content": "Hello?"}]
@@ -38,16 +60,13 @@ def asked(name, *requests):
         provider = Provider(profile(name), Minds(day(7)))
         url = await provider.start()
         try:
-            async with ClientBuilder().no_proxy().build() as client:
-
-                async def one(method, path, body, headers):
-                    request = client.request(method, url + path).headers(headers)
-                    if body is not None:
-                        request = request.body_bytes(msgspec.json.encode(body))
-                    answer = await request.build().send()
-                    return answer.status, bytes(await answer.bytes())
-
-                return await asyncio.gather(*(one(*request) for request in requests))
+            async with asking() as ask:
+                return await asyncio.gather(
+                    *(
+                        ask(method, url + path, b"" if body is None else msgspec.json.encode(body), headers)
+                        for method, path, body, headers in requests
+                    )
+                )
         finally:
             await provider.close()
 
@@ -99,9 +118,9 @@ class Gate:
         self._open.set()
 
 
-async def gauges(client, url):
-    text = await (await client.get(f"{url}/metrics").build().send()).text()
-    return {line.partition("{")[0]: int(line.rpartition(" ")[2]) for line in text.splitlines()}
+async def gauges(ask, url):
+    _, text = await ask("GET", f"{url}/metrics")
+    return {line.partition("{")[0]: int(line.rpartition(" ")[2]) for line in text.decode().splitlines()}
 
 
 def test_the_local_engine_runs_as_many_calls_as_it_has_slots_and_queues_the_rest():
@@ -110,17 +129,14 @@ def test_the_local_engine_runs_as_many_calls_as_it_has_slots_and_queues_the_rest
         provider = Provider(profile("local"), Minds(day(7)), sleep=gate.sleep)
         url = await provider.start()
         body = msgspec.json.encode(BODIES["chat"])
-        async with ClientBuilder().no_proxy().build() as client:
-            posts = [
-                asyncio.create_task(client.post(f"{url}/v1/chat/completions").body_bytes(body).build().send())
-                for _ in range(6)
-            ]
+        async with asking() as ask:
+            posts = [asyncio.create_task(ask("POST", f"{url}/v1/chat/completions", body)) for _ in range(6)]
             await gate.asked(4)
-            while (seen := await gauges(client, url))["vllm:num_requests_waiting"] < 2:
+            while (seen := await gauges(ask, url))["vllm:num_requests_waiting"] < 2:
                 pass
             gate.open()
             await asyncio.gather(*posts)
-            after = await gauges(client, url)
+            after = await gauges(ask, url)
         await provider.close()
         return seen, after
 
@@ -143,12 +159,12 @@ def test_the_batch_service_holds_a_call_until_its_window_closes():
         provider = Provider(profile("batch"), Minds(day(7)), sleep=gate.sleep)
         url = await provider.start()
         body = msgspec.json.encode({"model": "gpt-6-luna", "input": "Hello?"})
-        async with ClientBuilder().no_proxy().build() as client:
-            post = asyncio.create_task(client.post(f"{url}/v1/responses").body_bytes(body).build().send())
+        async with asking() as ask:
+            post = asyncio.create_task(ask("POST", f"{url}/v1/responses", body))
             await gate.asked(1)
-            held = await gauges(client, url)
+            held = await gauges(ask, url)
             gate.open()
-            told = msgspec.json.decode(bytes(await (await post).bytes()))["service_tier"]
+            told = msgspec.json.decode((await post)[1])["service_tier"]
         await provider.close()
         return held, gate.asked_s[0], told
 
@@ -207,11 +223,11 @@ def test_usage_is_kept_for_the_baselines_bill():
     async def run():
         provider = Provider(profile("cloud"), Minds(day(7)))
         url = await provider.start()
-        async with ClientBuilder().no_proxy().build() as client:
+        async with asking() as ask:
             body = msgspec.json.encode({"model": "claude-opus-5-5", "max_tokens": 9, "messages": ASK})
             headers = {HEADER: Label(task="debugging-0").header()}
-            answer = await client.post(f"{url}/v1/messages").headers(headers).body_bytes(body).build().send()
-            told = msgspec.json.decode(bytes(await answer.bytes()))["usage"]
+            _, answer = await ask("POST", f"{url}/v1/messages", body, headers)
+            told = msgspec.json.decode(answer)["usage"]
         await provider.close()
         return told, provider.usages
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from gateway_kit import RunningGateway, provider, settings_for, stream_reply
 
 from doubles import Script, ScriptedUpstream
-from gateway_kit import RunningGateway, provider, settings_for, stream_reply
 from lanewise.config import Settings
 
 

@@ -10,19 +10,6 @@ import anthropic
 import msgspec
 import openai
 import pytest
-
-from doubles import (
-    Fault,
-    Recorded,
-    Reply,
-    ScriptedUpstream,
-    error_reply,
-    failing,
-    faulty,
-    json_reply,
-    replies,
-    says,
-)
 from gateway_kit import (
     ANSWER,
     CLIENT_KEY,
@@ -40,6 +27,19 @@ from gateway_kit import (
     settings_for,
     stream_reply,
     until,
+)
+
+from doubles import (
+    Fault,
+    Recorded,
+    Reply,
+    ScriptedUpstream,
+    error_reply,
+    failing,
+    faulty,
+    json_reply,
+    replies,
+    says,
 )
 from lanewise.config import ModelSettings
 from lanewise.demo.answers import whole

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from datetime import timedelta
-
-from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import PyreqwestError
 
 from lanewise.demo.agents import Exchange, Reply
 from lanewise.demo.replies import UnusableAnswerError, read_reply
 from lanewise.demo.sessions import Script
+from lanewise.errors import UpstreamError
 from lanewise.journey import Value
+from lanewise.upstream import HttpTransport, Transport
+from lanewise.upstream.transport import Sending
 
 CONCURRENCY = 16
 """Sessions that run at once: enough to fill the local engine's queue, few enough for two cores."""
 
 ANSWER_TIMEOUT_S = 60.0
-"""Longest wait for one whole answer; the slowest simulated one takes about a second."""
+"""Longest wait for an answer's head; the slowest simulated one takes about a second."""
+
+CONNECT_TIMEOUT_S = 5.0
 
 
 class Failure(Value, frozen=True, kw_only=True):
@@ -51,23 +52,26 @@ class Driver:
     async def drive(self, scripts: Iterable[Script]) -> Driven:
         """Play all sessions to their end."""
         waiting = iter(scripts)
-        timeout = timedelta(seconds=ANSWER_TIMEOUT_S)
-        async with ClientBuilder().no_proxy().timeout(timeout).build() as client, asyncio.TaskGroup() as workers:
-            for _ in range(CONCURRENCY):
-                workers.create_task(self._worker(client, waiting))
+        client = HttpTransport(connect_s=CONNECT_TIMEOUT_S)
+        try:
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(CONCURRENCY):
+                    workers.create_task(self._worker(client, waiting))
+        finally:
+            await client.close()
         return Driven(calls=self._calls, body_bytes=self._body_bytes, failures=tuple(self._failures))
 
-    async def _worker(self, client: Client, waiting: Iterable[Script]) -> None:
+    async def _worker(self, client: Transport, waiting: Iterable[Script]) -> None:
         for script in waiting:
             await self._play(client, script)
 
-    async def _play(self, client: Client, script: Script) -> None:
+    async def _play(self, client: Transport, script: Script) -> None:
         try:
             wanted = next(script)
             while True:
                 try:
                     reply = await self._send(client, wanted)
-                except (UnusableAnswerError, PyreqwestError) as error:
+                except (UnusableAnswerError, UpstreamError) as error:
                     self._failures.append(Failure(task=wanted.label.task, what=str(error)))
                     script.close()
                     return
@@ -75,12 +79,21 @@ class Driver:
         except StopIteration:
             return
 
-    async def _send(self, client: Client, wanted: Exchange) -> Reply:
+    async def _send(self, client: Transport, wanted: Exchange) -> Reply:
         self._calls += 1
         self._body_bytes += len(wanted.body)
-        request = client.post(self._url + wanted.path).headers(list(wanted.headers)).body_bytes(wanted.body).build()
-        answer = await request.send()
-        body = bytes(await answer.bytes())
+        sending = Sending(
+            method="POST",
+            url=self._url + wanted.path,
+            headers=list(wanted.headers),
+            body=wanted.body,
+            first_byte_s=ANSWER_TIMEOUT_S,
+        )
+        async with client.send(sending) as answer:
+            chunks = []
+            while (chunk := await answer.chunk()) is not None:
+                chunks.append(chunk)
+        body = b"".join(chunks)
         if answer.status != 200:
             raise UnusableAnswerError(f"status {answer.status}: {body[:300].decode(errors='replace')}")
         return read_reply(wanted.dialect, body, streamed=wanted.stream)
