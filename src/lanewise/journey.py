@@ -49,8 +49,11 @@ Skill: TypeAlias = Literal[
 ]
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all journey values: immutable, keyword-only, comparable by content."""
+class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """Base of all journey values: immutable, keyword-only, comparable by content.
+
+    `gc=False`: frozen values cannot form cycles, and a gateway makes a hundred of them per call.
+    """
 
 
 # -- what the client sent ---------------------------------------------------------------------------------

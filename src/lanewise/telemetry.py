@@ -7,6 +7,7 @@ a prompt: the values it receives have no field for one.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
@@ -178,7 +179,13 @@ def log_call(record: CallRecord, *, style: str) -> None:
     if style == "json":
         log.info(msgspec.json.encode(facts).decode())
     else:
-        log.info(" ".join(f"{key}={value}" for key, value in facts.items() if value not in ("", None)))
+        log.info(" ".join(f"{key}={_field(value)}" for key, value in facts.items() if value not in ("", None)))
+
+
+def _field(value: str | float | None) -> str:
+    """The value as it stands; quoted where a caller's model name could end the line or forge a field."""
+    text = str(value)
+    return text if text.isprintable() and not {" ", '"', "="} & set(text) else json.dumps(text)
 
 
 def line_of(record: CallRecord) -> dict[str, str | int | float | None]:

@@ -28,10 +28,11 @@ async def asking():
 
     async def ask(method, url, body=b"", headers=()):
         sending = Sending(method=method, url=url, headers=list(dict(headers).items()), body=body, first_byte_s=30)
-        async with transport.send(sending) as answer:
-            chunks = []
-            while (chunk := await answer.chunk()) is not None:
-                chunks.append(chunk)
+        answer = await transport.send(sending)
+        chunks = []
+        while (chunk := await answer.chunk()) is not None:
+            chunks.append(chunk)
+        answer.close()
         return answer.status, b"".join(chunks)
 
     try:

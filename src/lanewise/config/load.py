@@ -40,6 +40,7 @@ _HEADER = re.compile(rf"^\s*\[\[?\s*({_DOTTED})\s*\]\]?")
 _PAIR = re.compile(rf"^\s*({_DOTTED})\s*=")
 _INLINE = re.compile(rf"[{{,]\s*({_KEY})\s*=")
 _PATH = re.compile(r"`\$(?P<path>[^`]*)`")
+_MISSING = re.compile(r"Object missing required field `(?P<field>[^`]*)`")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`")
 
 
@@ -115,6 +116,8 @@ def load(
     origins: dict[str, Origin] = {}
     for path in found:
         _read(path, merged, origins, problems)
+    if problems:
+        raise ConfigError(problems)
     for name, dotted in ENVIRONMENT.items():
         if value := env.get(name):
             _put(merged, dotted, _as_number(value) if dotted.endswith(".port") else value)
@@ -122,8 +125,6 @@ def load(
     for dotted, value in (flags or {}).items():
         _put(merged, dotted, value)
         origins[dotted] = Origin("--" + dotted.rpartition(".")[2].replace("_", "-"))
-    if problems:
-        raise ConfigError(problems)
     try:
         settings = msgspec.convert(merged, Settings)
     except msgspec.ValidationError as error:
@@ -192,12 +193,13 @@ def _mistakes(prefix: str, piece: dict[str, Any]) -> Iterator[tuple[str, str]]:
             msgspec.convert(piece, Settings)
         except msgspec.ValidationError as error:
             dotted, what = _explain(str(error), prefix)
-            if dotted in mended:  # the mistake's removal made a required key missing: told already
+            absent = _MISSING.search(what)
+            if absent and f"{dotted}.{absent['field']}" in mended:  # missing because it was wrong: told already
                 return
             yield dotted, what
             if not _remove(piece, dotted):
                 return
-            mended.add(dotted.rpartition(".")[0])
+            mended.add(dotted)
         else:
             return
 
@@ -214,8 +216,10 @@ def _explain(message: str, prefix: str = "") -> tuple[str, str]:
         close = difflib.get_close_matches(field, sorted({found.name for found in _fields()}), n=1)
         hint = f"did you mean `{close[0]}`?" if close else "see `lanewise config schema`"
         return dotted, f"unknown setting `{dotted}`; hint: {hint}"
-    what = _PATH.sub("", message).replace(" - at ", "").strip()
-    allowed = _allowed(dotted) if what.startswith("Invalid enum value") else ()
+    what = message.rpartition(" - at `")[0] or message
+    names_row = " - at `key` in `$" in message  # the row's own name is what is wrong, e.g. a skill's
+    closed = dotted.rpartition(".")[0] if names_row else dotted
+    allowed = _allowed(closed) if what.startswith("Invalid enum value") else ()
     hint = f"; hint: use one of {', '.join(allowed)}" if allowed else ""
     return dotted, f"`{dotted}`: {what}{hint}" if dotted else what
 

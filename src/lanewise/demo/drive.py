@@ -89,10 +89,13 @@ class Driver:
             body=wanted.body,
             first_byte_s=ANSWER_TIMEOUT_S,
         )
-        async with client.send(sending) as answer:
-            chunks = []
+        answer = await client.send(sending)
+        chunks = []
+        try:
             while (chunk := await answer.chunk()) is not None:
                 chunks.append(chunk)
+        finally:
+            answer.close()
         body = b"".join(chunks)
         if answer.status != 200:
             raise UnusableAnswerError(f"status {answer.status}: {body[:300].decode(errors='replace')}")

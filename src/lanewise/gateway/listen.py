@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -26,6 +27,8 @@ KEEP_ALIVE_S = 120
 """Longer than the pause between an agent's steps: a connection saved is a handshake saved."""
 
 BACKLOG = 2048
+
+_H2C_OFFER = re.compile(rb"\r\nupgrade:(?=[ \t]*h2c)", re.IGNORECASE)
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -52,7 +55,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._refused:
             return
         before = self._head_bytes
-        super().data_received(data)
+        super().data_received(_without_h2c(data) if self._in_head else data)
         self._torn_bytes = self._torn_bytes + len(data) if self._in_head and self._head_bytes == before else 0
         if self._head_bytes + self._torn_bytes > MAX_HEAD_BYTES and not self._refused:
             self._refuse(b"431 Request Header Fields Too Large")
@@ -100,6 +103,16 @@ class LimitedProtocol(HttpToolsProtocol):
         self._refused = True
         self.transport.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
         self.transport.close()
+
+
+def _without_h2c(data: bytes) -> bytes:
+    """`data` without the offer of HTTP/2 that Java's client makes on every request: the parser would drop its body.
+
+    The name is replaced by another hop-by-hop one of the same length, which goes no further.
+    """
+    head_end = data.find(b"\r\n\r\n")
+    offer = _H2C_OFFER.search(data, 0, head_end if head_end >= 0 else len(data))
+    return data if offer is None else data[: offer.start()] + b"\r\ntrailer:" + data[offer.end() :]
 
 
 class QuietServer(Server):

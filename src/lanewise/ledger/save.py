@@ -12,16 +12,32 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lanewise.journey import CallRecord
-from lanewise.ledger.rows import Row, Rows, to_rows
+from lanewise.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, Rows, to_rows
 from lanewise.store.schema import ATTEMPTS, CALLS, SESSIONS, TASKS
 
 _SUMS = ("calls", "failed_calls", "unknown_cost_calls", "cost_pusd", "baseline_cost_pusd")
+
+
+class _Summed(NamedTuple):
+    """The values of a call's row that its session and task add up."""
+
+    session_id: str
+    task_id: str
+    skill: str
+    started_us: int
+    failed: bool
+    cost_state: str
+    cost_total_pusd: int | None
+    baseline_cost_total_pusd: int | None
+
+
+_summed = operator.itemgetter(*(CALL_COLUMNS.index(name) for name in _Summed._fields))
 
 
 def save(connection: sa.Connection, calls: Sequence[CallRecord]) -> int:
@@ -38,45 +54,42 @@ def save(connection: sa.Connection, calls: Sequence[CallRecord]) -> int:
     if not rows:
         return 0
     new = list(rows.values())
-    _insert(connection, CALLS, [row.call for row in new])
-    _insert(connection, ATTEMPTS, [attempt for row in new for attempt in row.attempts])
+    _insert(connection, CALLS, CALL_COLUMNS, [row.call for row in new])
+    _insert(connection, ATTEMPTS, ATTEMPT_COLUMNS, [attempt for row in new for attempt in row.attempts])
     _add_up(connection, SESSIONS, new)
     _add_up(connection, TASKS, new)
     return len(new)
 
 
-def _insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
-    """Insert rows that have every column, by position.
+def _insert(connection: sa.Connection, table: sa.Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows that have every column, by position; the values of a row have the types of its columns.
 
     SQLAlchemy's own `insert` names and checks each of the 80 values of a call again: twice the time of SQLite.
     """
     if not rows:
         return
-    names = table.c.keys()
     mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
     sql = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join([mark] * len(names))})"  # noqa: S608  names of our own schema
-    values = operator.itemgetter(*names)
-    connection.exec_driver_sql(sql, [values(row) for row in rows])
+    connection.exec_driver_sql(sql, list(rows))
 
 
 def _add_up(connection: sa.Connection, table: sa.Table, rows: Iterable[Rows]) -> None:
     """Add the calls of `rows` to their sessions or tasks; the first call of a task names its skill."""
     key = tuple(column.name for column in table.primary_key)
-    identify = operator.itemgetter(*key)
-    sums: dict[Any, dict[str, Any]] = {}  # Any: one id, or a tuple of two
+    sums: dict[tuple[str, ...], dict[str, Any]] = {}  # Any: a row's values
     for row in rows:
-        call = row.call
-        identity = identify(call)
+        call = _Summed(*_summed(row.call))
+        identity = tuple(getattr(call, name) for name in key)
         entry = sums.get(identity)
         if entry is None:
             entry = sums[identity] = _first(call)
-        entry["first_seen_us"] = min(entry["first_seen_us"], call["started_us"])
-        entry["last_seen_us"] = max(entry["last_seen_us"], call["started_us"])
+        entry["first_seen_us"] = min(entry["first_seen_us"], call.started_us)
+        entry["last_seen_us"] = max(entry["last_seen_us"], call.started_us)
         entry["calls"] += 1
-        entry["failed_calls"] += call["failed"]
-        entry["unknown_cost_calls"] += call["cost_state"] == "unknown"
-        entry["cost_pusd"] += call["cost_total_pusd"] or 0
-        entry["baseline_cost_pusd"] += call["baseline_cost_total_pusd"] or 0
+        entry["failed_calls"] += call.failed
+        entry["unknown_cost_calls"] += call.cost_state == "unknown"
+        entry["cost_pusd"] += call.cost_total_pusd or 0
+        entry["baseline_cost_pusd"] += call.baseline_cost_total_pusd or 0
     # Replicas that add to the same sessions must lock them in the same order, or Postgres ends one of them.
     entries = [sums[identity] for identity in sorted(sums)]
     columns = table.c.keys()
@@ -84,13 +97,13 @@ def _add_up(connection: sa.Connection, table: sa.Table, rows: Iterable[Rows]) ->
     connection.execute(statement, [{name: entry[name] for name in columns} for entry in entries])
 
 
-def _first(call: dict[str, Any]) -> dict[str, Any]:
+def _first(call: _Summed) -> dict[str, Any]:
     return {
-        "session_id": call["session_id"],
-        "task_id": call["task_id"],
-        "skill": call["skill"],
-        "first_seen_us": call["started_us"],
-        "last_seen_us": call["started_us"],
+        "session_id": call.session_id,
+        "task_id": call.task_id,
+        "skill": call.skill,
+        "first_seen_us": call.started_us,
+        "last_seen_us": call.started_us,
         **dict.fromkeys(_SUMS, 0),
     }
 

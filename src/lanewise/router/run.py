@@ -60,11 +60,16 @@ class Run:
     async def serve(self, sink: Sink) -> None:
         """Reach an answer and relay it; our own errors end in the client's dialect."""
         try:
-            async with self._dispatcher.reach(
+            reached = await self._dispatcher.reach(
                 self._request, self._decision.plan, addressed=self._decision.baseline.provider, trail=self._trail
-            ) as reached:
+            )
+            try:
                 self.served = reached.candidate
                 await self._pass_on(reached, sink)
+                reached.ended()
+            finally:
+                reached.close()
+                self._trail.end()
         except LanewiseError as error:
             self._error = error.code
             if not self._relay.started:

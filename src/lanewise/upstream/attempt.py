@@ -10,8 +10,7 @@ import asyncio
 import datetime as dt
 import email.utils
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -45,8 +44,7 @@ class Left(NamedTuple):
 class _Tried(NamedTuple):
     """What came of one try."""
 
-    answer: Answer | None = None
-    endpoint: Endpoint | None = None
+    reached: Reached | None = None
     final: bool = False
     """The answer is the one to pass on; otherwise it is only held in case that nothing better comes."""
     pause_s: float | None = None
@@ -54,7 +52,7 @@ class _Tried(NamedTuple):
 
 
 class Reached:
-    """An answer whose head has come, and how it was reached."""
+    """An answer whose head has come, and how it was reached. Whoever has it closes it."""
 
     def __init__(self, answer: Answer, candidate: Candidate, sent: Outgoing, endpoint: Endpoint) -> None:
         self.answer = answer
@@ -70,6 +68,11 @@ class Reached:
         """The answer came to its end: only now the endpoint is known to be well."""
         if self.answer.status not in FAULTS:
             self._endpoint.succeeded()
+
+    def close(self) -> None:
+        """Be done with the answer, read to its end or not."""
+        self.answer.close()
+        self._endpoint.left()
 
 
 class Trail:
@@ -147,10 +150,7 @@ class Dispatcher:
         """A fresh record of attempts for one call."""
         return Trail(utcnow=self._utcnow, monotonic=self._monotonic)
 
-    @asynccontextmanager
-    async def reach(
-        self, request: Request, plan: Sequence[Candidate], *, addressed: str, trail: Trail
-    ) -> AsyncIterator[Reached]:
+    async def reach(self, request: Request, plan: Sequence[Candidate], *, addressed: str, trail: Trail) -> Reached:
         """Open the first answer that the plan yields.
 
         Args:
@@ -163,36 +163,31 @@ class Dispatcher:
             NoCredential: No candidate may be sent a credential it accepts.
             UpstreamError: Nothing answered; the last candidate's failure.
         """
-        async with AsyncExitStack() as opened:
-            reached = await self._first_answer(request, plan, addressed, trail, opened)
-            try:
-                yield reached
-                reached.ended()
-            finally:
-                trail.end()
-
-    async def _first_answer(
-        self, request: Request, plan: Sequence[Candidate], addressed: str, trail: Trail, opened: AsyncExitStack
-    ) -> Reached:
         candidates = self._authorised(request, self._health.admitted(plan), addressed)
         tries = 1 + self._settings.retries
-        held = await opened.enter_async_context(AsyncExitStack())
-        reached: Reached | None = None
-        for candidate in candidates:
-            sending, sent = self._sending(request, candidate, addressed)
-            for number in range(1, tries + 1):
-                left = Left(here=number < tries, elsewhere=candidate is not candidates[-1])
-                tried = await self._try(sending, candidate, number, left, trail, held)
-                if tried.answer is not None and tried.endpoint is not None:
-                    reached = Reached(tried.answer, candidate, sent, tried.endpoint)
-                    if tried.final:
-                        return reached
-                if tried.pause_s is None:
-                    break
-                await asyncio.sleep(tried.pause_s)
-        if reached is not None:
-            return reached
-        raise trail.failure or UpstreamError("no candidate could be asked")
+        held: Reached | None = None
+        try:
+            for candidate in candidates:
+                sending, sent = self._sending(request, candidate, addressed)
+                for number in range(1, tries + 1):
+                    left = Left(here=number < tries, elsewhere=candidate is not candidates[-1])
+                    tried = await self._try(sending, sent, candidate, number, left, trail)
+                    if tried.reached is not None:
+                        if held is not None:
+                            held.close()
+                        held = tried.reached
+                    if tried.final and held is not None:
+                        return held
+                    if tried.pause_s is None:
+                        break
+                    await asyncio.sleep(tried.pause_s)
+        except BaseException:
+            if held is not None:
+                held.close()
+            raise
+        if held is None:
+            raise trail.failure or UpstreamError("no candidate could be asked")
+        return held
 
     def _authorised(self, request: Request, plan: Sequence[Candidate], addressed: str) -> Sequence[Candidate]:
         """Those of `plan` that a credential may be sent to; all if there is none, so that the first one says so."""
@@ -210,35 +205,35 @@ class Dispatcher:
         return may or plan
 
     async def _try(
-        self, sending: Sending, candidate: Candidate, number: int, left: Left, trail: Trail, held: AsyncExitStack
+        self, sending: Sending, sent: Outgoing, candidate: Candidate, number: int, left: Left, trail: Trail
     ) -> _Tried:
-        """One attempt. Its answer stays open in `held`, where it takes the place of the one before it."""
-        async with AsyncExitStack() as mine:
-            endpoint = mine.enter_context(self._health.call(candidate.provider))
-            trail.begin(candidate)
-            try:
-                answer = await mine.enter_async_context(self._transport.send(sending))
-            except UpstreamError as error:
-                endpoint.failed(self._monotonic())
-                trail.failed(error)
-                again = left.here and error.code == "connect_failed"
-                return _Tried(pause_s=self._backoff_s(number) if again else None)
-            except asyncio.CancelledError:
-                endpoint.abandoned()
-                trail.end(error="client_left")
-                raise
-            trail.head(answer)
-            if answer.status in FAULTS:
-                endpoint.failed(self._monotonic())
-            else:
-                endpoint.answered()
-            pause_s = self._pause_s(answer, number) if left.here else None
-            goes_on = answer.status in RETRIED and (pause_s is not None or left.elsewhere)
-            if goes_on:
-                trail.end(error="upstream_status")
-            await held.aclose()
-            await held.enter_async_context(mine.pop_all())
-            return _Tried(answer, endpoint, final=not goes_on, pause_s=pause_s)
+        """One attempt."""
+        endpoint = self._health.of(candidate.provider)
+        endpoint.sent(self._monotonic())
+        trail.begin(candidate)
+        try:
+            answer = await self._transport.send(sending)
+        except UpstreamError as error:
+            endpoint.left()
+            endpoint.failed(self._monotonic())
+            trail.failed(error)
+            again = left.here and error.code == "connect_failed"
+            return _Tried(pause_s=self._backoff_s(number) if again else None)
+        except BaseException:
+            endpoint.left()
+            endpoint.abandoned()
+            trail.end(error="client_left")
+            raise
+        trail.head(answer)
+        if answer.status in FAULTS:
+            endpoint.failed(self._monotonic())
+        else:
+            endpoint.answered()
+        pause_s = self._pause_s(answer, number) if left.here else None
+        goes_on = answer.status in RETRIED and (pause_s is not None or left.elsewhere)
+        if goes_on:
+            trail.end(error="upstream_status")
+        return _Tried(Reached(answer, candidate, sent, endpoint), final=not goes_on, pause_s=pause_s)
 
     def _sending(self, request: Request, candidate: Candidate, addressed: str) -> tuple[Sending, Outgoing]:
         provider = self._providers[candidate.provider]

@@ -134,9 +134,7 @@ class Connection(asyncio.Protocol):
         self._failure = "" if not self.closed else "the connection was closed"
         self.status = 0
         self.headers = []
-        self._transport.write(head)
-        if body:
-            self._transport.write(body)
+        self._transport.writelines((head, body))  # one system call, and one packet where it fits
         while not self._in_body:
             if self._failure:
                 raise StreamCut(self._failure)

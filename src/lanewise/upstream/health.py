@@ -6,8 +6,7 @@ the open one is tried all the same, once. Knows no HTTP; the clock is injected.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from lanewise.journey import Candidate
@@ -99,13 +98,3 @@ class Health:
     def in_flight(self) -> dict[str, int]:
         """Calls in flight by provider: the first signal of a queue."""
         return {name: endpoint.in_flight for name, endpoint in self._endpoints.items()}
-
-    @contextmanager
-    def call(self, provider: str) -> Iterator[Endpoint]:
-        """Count a call as in flight while the context lasts."""
-        endpoint = self.of(provider)
-        endpoint.sent(self._monotonic())
-        try:
-            yield endpoint
-        finally:
-            endpoint.left()

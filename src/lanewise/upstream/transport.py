@@ -7,11 +7,11 @@ those of `errors`; nothing of sockets or TLS escapes. Knows no dialect, no retri
 from __future__ import annotations
 
 import asyncio
+import functools
 import ssl
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
 from typing import Protocol
 
 from lanewise.errors import ConnectFailed, FirstByteTimeout, StreamCut
@@ -48,12 +48,16 @@ class Answer(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Be done with it: the connection is kept where the body was read to its end, else closed at once."""
+        ...
+
 
 class Transport(Protocol):
-    """Sends a request; leaving the context closes the connection if the body was not read to its end."""
+    """Sends a request."""
 
-    def send(self, sending: Sending) -> AbstractAsyncContextManager[Answer]:
-        """Open the response.
+    async def send(self, sending: Sending) -> Answer:
+        """Open the response; whoever gets it closes it.
 
         Raises:
             ConnectFailed: No connection, or it broke before the head.
@@ -65,6 +69,26 @@ class Transport(Protocol):
         """Close the connections that wait for another request."""
 
 
+class HttpAnswer:
+    """An answer on a pooled connection."""
+
+    __slots__ = ("_connection", "_keep", "chunk", "headers", "status")
+
+    def __init__(self, connection: Connection, keep: Callable[[Connection], None]) -> None:
+        self._connection = connection
+        self._keep = keep
+        self.status = connection.status
+        self.headers = connection.headers
+        self.chunk = connection.chunk
+
+    def close(self) -> None:
+        """See `Answer.close`."""
+        if self._connection.reuse():
+            self._keep(self._connection)
+        else:
+            self._connection.abort()
+
+
 class HttpTransport:
     """HTTP/1.1 over TCP or TLS. No redirects: a credential must not follow one."""
 
@@ -73,8 +97,7 @@ class HttpTransport:
         self._tls = tls
         self._idle: defaultdict[Origin, list[tuple[float, Connection]]] = defaultdict(list)
 
-    @asynccontextmanager
-    async def send(self, sending: Sending) -> AsyncIterator[Answer]:
+    async def send(self, sending: Sending) -> Answer:
         """See `Transport.send`."""
         try:
             origin, target = split(sending.url)
@@ -86,13 +109,10 @@ class HttpTransport:
                 connection = await self._open(origin, head, sending)
         except TimeoutError:
             raise FirstByteTimeout(f"{origin.authority} sent nothing within {sending.first_byte_s:g} s") from None
-        try:
-            yield connection
-        finally:
-            if connection.reuse():
-                self._idle[origin].append((time.monotonic(), connection))
-            else:
-                connection.abort()
+        return HttpAnswer(connection, functools.partial(self._keep, origin))
+
+    def _keep(self, origin: Origin, connection: Connection) -> None:
+        self._idle[origin].append((time.monotonic(), connection))
 
     async def close(self) -> None:
         """See `Transport.close`."""
