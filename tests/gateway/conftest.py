@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from gateway_kit import RunningGateway, provider, settings_for, stream_reply
 
-from doubles import Script, ScriptedUpstream
-from lanewise.config import Settings
+from doubles import ScriptedUpstream
 
 
 @pytest.fixture
@@ -24,21 +24,11 @@ def shared_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running
         yield gateway
 
 
-Configure = Callable[..., RunningGateway]
-
-
 @pytest.fixture
 def gateway(shared_gateway: RunningGateway, upstream: ScriptedUpstream) -> RunningGateway:
-    """The file's gateway with the test's upstream as its only provider, under the default settings of the kit."""
-    shared_gateway.use(default_settings(shared_gateway, upstream))
+    """The file's gateway with the test's upstream as its only provider, under the kit's settings."""
+    data = Path(shared_gateway._settings.server.data)
+    shared_gateway.use(settings_for(data, {"scripted": provider(upstream.url)}))
     while not shared_gateway._records.empty():
         shared_gateway._records.get()
     return shared_gateway
-
-
-def default_settings(gateway: RunningGateway, upstream: ScriptedUpstream) -> Settings:
-    data = gateway._settings.server.data
-    return settings_for(data, {"scripted": provider(upstream.url)})  # type: ignore[arg-type]
-
-
-__all__ = ["Script"]

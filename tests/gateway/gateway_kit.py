@@ -138,7 +138,9 @@ class RunningGateway:
         self.stop()
 
     def stop(self) -> None:
-        """Drain and end."""
+        """Drain and end; again does nothing."""
+        if not self._thread.is_alive():
+            return
         self.loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(WAIT_S)
         assert not self._thread.is_alive(), "the gateway did not stop"
@@ -181,6 +183,14 @@ class RunningGateway:
             raise
         finally:
             self._ready.set()
+
+
+def reconfigured(gateway: RunningGateway, urls: dict[str, str], **upstream: Any) -> None:
+    """The file's gateway with these providers, in failover order for model `m`."""
+    models = {"m": ModelSettings(provider=tuple(urls))} if len(urls) > 1 else {}
+    rows = {name: provider(url) for name, url in urls.items()}
+    settings = settings_for(Path(gateway._settings.server.data), rows, models=models, upstream=upstream)
+    gateway.use(settings)
 
 
 class Got(NamedTuple):

@@ -75,7 +75,9 @@ def test_what_is_not_one_json_object_is_refused_and_said(body: bytes, what: str)
 
 
 @pytest.mark.parametrize("key", sorted(ROUTING_KEYS))
-@pytest.mark.parametrize(("first", "last"), [("1", "2"), ('"a"', '"a much longer value"'), ('"a much longer one"', '""')])
+@pytest.mark.parametrize(
+    ("first", "last"), [("1", "2"), ('"a"', '"a much longer value"'), ('"a much longer one"', '""')]
+)
 def test_a_routing_key_that_stands_twice_is_refused(key: str, first: str, last: str) -> None:
     with pytest.raises(DuplicateKey, match=f"`{key}` stands twice"):
         TopLevel(f'{{"{key}":{first},"b":[1,"x"],"{key}":{last}}}'.encode())
@@ -97,7 +99,9 @@ def test_a_doubled_model_is_found_however_it_is_hidden(body: bytes) -> None:
         TopLevel(body)
 
 
-@pytest.mark.parametrize(("key", "value"), [("model", b"7"), ("stream", b'"yes"'), ("model", b'"\xff"'), ("model", b"[]")])
+@pytest.mark.parametrize(
+    ("key", "value"), [("model", b"7"), ("stream", b'"yes"'), ("model", b'"\xff"'), ("model", b"[]")]
+)
 def test_a_routing_key_of_the_wrong_type_is_refused_by_its_name(key: str, value: bytes) -> None:
     top = TopLevel(b'{"%b":%b}' % (key.encode(), value))
     with pytest.raises(MalformedBody, match=f"`{key}`"):
@@ -133,7 +137,9 @@ _OBJECTS = st.dictionaries(st.text(max_size=8) | st.sampled_from(["stream", "inp
 
 def _written(pairs: list[tuple[str, Any]], *, ascii_only: bool, indent: int | None) -> bytes:
     comma, colon = (",", ":") if indent is None else (" ,\n" + " " * indent, " : ")
-    written = [f"{json.dumps(k, ensure_ascii=ascii_only)}{colon}{json.dumps(v, ensure_ascii=ascii_only)}" for k, v in pairs]
+    written = [
+        f"{json.dumps(k, ensure_ascii=ascii_only)}{colon}{json.dumps(v, ensure_ascii=ascii_only)}" for k, v in pairs
+    ]
     return ("{" + comma.join(written) + "}").encode("utf-8", "surrogatepass")
 
 
@@ -155,7 +161,8 @@ def test_replacing_the_model_changes_that_value_and_no_other_byte(
     st.lists(
         st.tuples(
             st.sampled_from(["a", "b", ",", "model", '"', "k", ":", "}"]),
-            st.sampled_from(["", "a", '","', '":', '\\",\\"model\\":', "},", {"k": 1, "model": "n"}, [":", ","], 17]) | _JSON,
+            st.sampled_from(["", "a", '","', '":', '\\",\\"model\\":', "},", {"k": 1, "model": "n"}, [":", ","], 17])
+            | _JSON,
         ),
         max_size=8,
     )

@@ -134,7 +134,9 @@ def test_a_torn_body_is_refused(name: str, pack: Callable[[bytes], bytes], cut: 
 
 
 @pytest.mark.parametrize("name", ["gzip", "br", "zstd", "deflate"])
-@pytest.mark.parametrize("body", [b"", b'{"model":"m"}', b"\x1f\x8b\x08", b"(\xb5/\xfd"], ids=["none", "json", "gz", "zs"])
+@pytest.mark.parametrize(
+    "body", [b"", b'{"model":"m"}', b"\x1f\x8b\x08", b"(\xb5/\xfd"], ids=["none", "json", "gz", "zs"]
+)
 def test_bytes_that_are_not_what_the_header_says_are_refused(name: str, body: bytes) -> None:
     with pytest.raises(MalformedBody, match=f"not valid {name}"):
         decoded(body, name, limit=MIB)

@@ -189,7 +189,9 @@ def test_an_absurd_token_count_is_none() -> None:
 
 
 @EACH_DIALECT
-@pytest.mark.parametrize("body", [b"", b"oops", b"[]", b"null", b"{}", b'{"usage":7}', b'{"usage":null}', b"\xff", b"[" * 99_999])
+@pytest.mark.parametrize(
+    "body", [b"", b"oops", b"[]", b"null", b"{}", b'{"usage":7}', b'{"usage":null}', b"\xff", b"[" * 99_999]
+)
 def test_an_answer_that_tells_no_usage_has_none(dialect: Dialect, body: bytes) -> None:
     assert facts(dialect, body).usage is None
 
@@ -197,7 +199,10 @@ def test_an_answer_that_tells_no_usage_has_none(dialect: Dialect, body: bytes) -
 @EACH_DIALECT
 @given(st.binary(max_size=120))
 def test_no_event_whatsoever_makes_a_meter_fail_or_lose_a_byte(dialect: Dialect, noise: bytes) -> None:
-    for event in (b"data: " + noise + b"\n\n", b"event: message_start\nevent: response.created\ndata: " + noise + b"\n\n"):
+    for event in (
+        b"data: " + noise + b"\n\n",
+        b"event: message_start\nevent: response.created\ndata: " + noise + b"\n\n",
+    ):
         assert meter(dialect).feed(event) == event
 
 
@@ -209,7 +214,9 @@ def test_messages_counts_are_cumulative_and_the_last_ones_win() -> None:
     assert gauge.usage is not None
     assert gauge.usage.output_tokens == 1
     for output in (7, 25):
-        gauge.feed(lines({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": output}}))
+        gauge.feed(
+            lines({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": output}})
+        )
     assert gauge.usage == Usage(input_tokens=10, cache_read_tokens=5, cache_write_1h_tokens=8, output_tokens=25)
     assert gauge.stop_reason == "end_turn"
 

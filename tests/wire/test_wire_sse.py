@@ -12,11 +12,11 @@ from lanewise.wire.sse import HELD_LIMIT, Framer, comment, data_of, event, event
 
 LF = (
     b": a comment\n\n",
-    b"event: first\ndata: {\"a\":1}\n\n",
+    b'event: first\ndata: {"a":1}\n\n',
     b"data: one\ndata: two\n\n",
     b"id: 7\nevent:second\nretry: 10\ndata:no space\n\n",
     b"data\n\n",
-    b"data: {\"text\":\"data: not a line\"}\n\n",
+    b'data: {"text":"data: not a line"}\n\n',
     b"data: [DONE]\n\n",
 )
 STREAMS = {

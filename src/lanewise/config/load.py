@@ -38,7 +38,6 @@ _KEY = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)"""
 _DOTTED = rf"{_KEY}(?:\s*\.\s*{_KEY})*"
 _HEADER = re.compile(rf"^\s*\[\[?\s*({_DOTTED})\s*\]\]?")
 _PAIR = re.compile(rf"^\s*({_DOTTED})\s*=")
-_INLINE = re.compile(rf"[{{,]\s*({_KEY})\s*=")
 _PATH = re.compile(r"`\$(?P<path>[^`]*)`")
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]*)`")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`")
@@ -72,8 +71,6 @@ class Lines:
             elif pair := _PAIR.match(line):
                 path = f"{table}.{_plain(pair[1])}".lstrip(".")
                 self._lines.setdefault(path, number)
-                for inner in _INLINE.finditer(line, pair.end()):
-                    self._lines.setdefault(f"{path}.{_plain(inner[1])}", number)
 
     def of(self, path: str) -> int:
         """Line of `path` or of its nearest known parent; 1 where none is known."""
@@ -116,7 +113,7 @@ def load(
     origins: dict[str, Origin] = {}
     for path in found:
         _read(path, merged, origins, problems)
-    if problems:
+    if problems := problems or _checked(merged, origins):
         raise ConfigError(problems)
     for name, dotted in ENVIRONMENT.items():
         if value := env.get(name):
@@ -125,12 +122,9 @@ def load(
     for dotted, value in (flags or {}).items():
         _put(merged, dotted, value)
         origins[dotted] = Origin("--" + dotted.rpartition(".")[2].replace("_", "-"))
-    try:
-        settings = msgspec.convert(merged, Settings)
-    except msgspec.ValidationError as error:
-        dotted, what = _explain(str(error))
-        origin = origins.get(dotted) or Origin("settings")
-        raise ConfigError([f"{origin.source}: {what}"]) from None
+    if problems := _checked(merged, origins):
+        raise ConfigError(problems)
+    settings = msgspec.convert(merged, Settings)
     _check_references(settings, origins)
     return Loaded(settings=settings, origins=origins, files=tuple(found))
 
@@ -149,7 +143,7 @@ def _usual(cwd: Path, home: Path) -> list[Path]:
 
 
 def _read(path: Path, merged: dict[str, Any], origins: dict[str, Origin], problems: list[str]) -> None:
-    """Merge one file; its problems are collected section by section, so that one run shows them all."""
+    """Merge one file over those before it; a row of it may change one setting of a row that an earlier file began."""
     try:
         text = path.read_text(encoding="utf-8")
         document = tomllib.loads(text)
@@ -166,12 +160,26 @@ def _read(path: Path, merged: dict[str, Any], origins: dict[str, Origin], proble
         problems.append(f"{path}:{number}: {what}; hint: this is not TOML")
         return
     lines = Lines(text)
-    here = {dotted: Origin(f"{path}:{lines.of(dotted)}") for dotted, _ in _leaves(document)}
-    for prefix, piece in _pieces(document):
-        for dotted, what in _mistakes(prefix, piece):
-            problems.append(f"{path}:{lines.of(dotted)}: {what}")
     _merge(merged, document)
-    origins.update(here)
+    origins.update({dotted: Origin(f"{path}:{lines.of(dotted)}") for dotted in _paths(document)})
+
+
+def _checked(merged: dict[str, Any], origins: Mapping[str, Origin]) -> list[str]:
+    """Every mistake, each with the place that its value came from."""
+    return [
+        f"{_origin(dotted, origins)}: {what}"
+        for prefix, piece in _pieces(merged)
+        for dotted, what in _mistakes(prefix, piece)
+    ]
+
+
+def _origin(dotted: str, origins: Mapping[str, Origin]) -> str:
+    """Where the value at `dotted`, or the nearest one around it, came from."""
+    while dotted:
+        if dotted in origins:
+            return origins[dotted].source
+        dotted = dotted.rpartition(".")[0]
+    return "settings"
 
 
 def _pieces(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -267,12 +275,12 @@ def _fields() -> list[msgspec.structs.FieldInfo]:
     return found
 
 
-def _leaves(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _paths(document: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Dotted path of every value, tables included: what is missing in a table is told at the table."""
     for key, value in document.items():
-        if isinstance(value, dict) and value:
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
+        yield f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from _paths(value, f"{prefix}{key}.")
 
 
 def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from lanewise.config import SkillSettings, duration_s
 from lanewise.journey import Caller, Candidate, Decision, LaneRuling, Mode, Reading, Rejection, Request, Value
 from lanewise.route import LanePolicy, rule
 from lanewise.router.world import World
-from lanewise.select import Catalog, Entry, Need, choose
+from lanewise.select import Catalog, Entry, Need, choose, refusal
 from lanewise.upstream import credential_of
 
 _ALL_LANES = LaneRuling(allowed=("local", "batch", "realtime"))
@@ -91,28 +91,35 @@ def _prefer(
     request: Request, reading: Reading, world: World, conditions: Conditions, ruling: LaneRuling, baseline: Entry
 ) -> tuple[Candidate, tuple[Rejection, ...], str]:
     """The policy's candidate with the others' reasons and its own."""
-    pinned = conditions.pin and world.catalog.entry_of(conditions.pin)
-    if pinned and not _switch_point(reading) and request.dialect in pinned.dialects:
-        return pinned.candidate, (), "task_pin"
-    choice = choose(
-        world.catalog.entries,
-        baseline,
-        ruling,
-        Need(
-            dialect=request.dialect,
-            input_tokens=reading.features.input_tokens,
-            max_tokens=request.max_tokens,
-            has_images=request.has_images,
-            has_tools=bool(request.tool_names),
-            at=conditions.now,
-        ),
-        authorised=world.authorised(credential_of(request.headers), baseline.candidate.provider),
-        unhealthy=conditions.unhealthy,
+    need = Need(
+        dialect=request.dialect,
+        input_tokens=reading.features.input_tokens,
+        max_tokens=request.max_tokens,
+        has_images=request.has_images,
+        has_tools=bool(request.tool_names),
+        at=conditions.now,
     )
+    authorised = world.authorised(credential_of(request.headers, request.target), baseline.candidate.provider)
+    unhealthy = conditions.unhealthy
+    dropped: tuple[Rejection, ...] = ()
+    pinned = None if _switch_point(reading) else conditions.pin and world.catalog.entry_of(conditions.pin)
+    if pinned:
+        why = refusal(pinned, baseline, need, authorised=authorised, unhealthy=unhealthy) or _forbidden(pinned, ruling)
+        if not why:
+            return pinned.candidate, (), "task_pin"
+        dropped = (Rejection(candidate=pinned.candidate, reason=why, detail="served this task until now"),)
+    choice = choose(world.catalog.entries, baseline, ruling, need, authorised=authorised, unhealthy=unhealthy)
+    rejected = dropped + tuple(row for row in choice.rejected if not dropped or row.candidate != dropped[0].candidate)
     if choice.preferred is None:
-        return baseline.candidate, choice.rejected, "no_cheaper_candidate"
+        return baseline.candidate, rejected, "no_cheaper_candidate"
     reason = "baseline_is_cheapest" if choice.preferred == baseline.candidate else "cheapest_allowed"
-    return choice.preferred, choice.rejected, reason
+    return choice.preferred, rejected, reason
+
+
+def _forbidden(pinned: Entry, ruling: LaneRuling) -> str:
+    """The caller's or the config's word against the lane of a pin; a full queue is no such word."""
+    reason = dict(ruling.refused).get(pinned.candidate.lane, "")
+    return f"lane:{pinned.candidate.lane}:{reason}" if reason in {"caller_lane", "skill_policy"} else ""
 
 
 def _switch_point(reading: Reading) -> str:

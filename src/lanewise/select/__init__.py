@@ -2,7 +2,7 @@
 
 from lanewise.select.cache import WarmPrefixes, served_elsewhere
 from lanewise.select.catalog import Catalog, Entry
-from lanewise.select.choose import Choice, Need, choose
+from lanewise.select.choose import Choice, Need, choose, refusal
 from lanewise.select.pins import Pins
 
-__all__ = ["Catalog", "Choice", "Entry", "Need", "Pins", "WarmPrefixes", "choose", "served_elsewhere"]
+__all__ = ["Catalog", "Choice", "Entry", "Need", "Pins", "WarmPrefixes", "choose", "refusal", "served_elsewhere"]

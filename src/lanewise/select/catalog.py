@@ -149,7 +149,7 @@ class Catalog:
             yield self._entry(name, row, self._endpoints[provider])
 
     def _entry(self, name: str, row: ModelSettings, endpoint: Endpoint) -> Entry:
-        price = self._price(name, row.upstream_model, endpoint)
+        listed = self._listed(name, row.upstream_model, endpoint)
         tier: Tier = row.tier
         return Entry(
             candidate=Candidate(
@@ -160,16 +160,16 @@ class Catalog:
                 provider=endpoint.name,
             ),
             dialects=endpoint.dialects,
-            context_tokens=row.context_tokens or (price.context_tokens if price else None),
-            vision=row.vision if row.vision is not None else (price.vision if price else None),
+            context_tokens=row.context_tokens or (listed.context_tokens if listed else None),
+            vision=row.vision if row.vision is not None else (listed.vision if listed else None),
             tools=row.tools,
-            price=price,
+            price=self._fixed.get(name, listed),  # one set by hand says what it costs, not what it can do
         )
 
-    def _price(self, name: str, upstream_model: str, endpoint: Endpoint) -> ModelPrice | None:
-        """The config's price, else the vendor's; an engine of one's own has no vendor's price."""
-        if name in self._fixed or endpoint.lane == "local":
-            return self._fixed.get(name)
+    def _listed(self, name: str, upstream_model: str, endpoint: Endpoint) -> ModelPrice | None:
+        """The vendor's price and capabilities; an engine of one's own has none of them."""
+        if endpoint.lane == "local":
+            return None
         found = self._prices.find(name, endpoint.vendor)
         return found or (self._prices.find(upstream_model, endpoint.vendor) if upstream_model else None)
 

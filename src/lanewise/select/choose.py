@@ -79,6 +79,15 @@ def choose(
     return Choice(preferred=best.candidate, rejected=tuple(rejected), expected_cost_pusd=expected_cost_pusd(best, need))
 
 
+def refusal(entry: Entry, baseline: Entry, need: Need, *, authorised: frozenset[str], unhealthy: frozenset[str]) -> str:
+    """Why `entry` cannot go on serving a task it is pinned to; empty if it can.
+
+    Capabilities, credentials, health and price only: a queue or a rise in complexity does not interrupt a task.
+    """
+    reason = _unable(entry, need, authorised, unhealthy)
+    return reason or _too_dear(entry, expected_cost_pusd(entry, need), expected_cost_pusd(baseline, need), baseline)
+
+
 def expected_cost_pusd(entry: Entry, need: Need) -> int | None:
     """Price of one typical step at this entry without any cache; None where the price is unknown."""
     if entry.price is None:
@@ -92,12 +101,20 @@ def _unfit(entry: Entry, ruling: LaneRuling, need: Need, authorised: frozenset[s
     """The first hard filter that refuses `entry`, empty if none does."""
     candidate = entry.candidate
     if need.dialect not in entry.dialects:
-        return "dialect"
+        return "dialect"  # first: of an entry that cannot even be asked nothing else is of interest
     if candidate.lane not in ruling.allowed:
         why = dict(ruling.refused).get(candidate.lane, "refused")
         return f"lane:{candidate.lane}:{why}"
     if candidate.tier not in ruling.tiers:
         return "tier"
+    return _unable(entry, need, authorised, unhealthy)
+
+
+def _unable(entry: Entry, need: Need, authorised: frozenset[str], unhealthy: frozenset[str]) -> str:
+    """Whether `entry` cannot answer such a request, whatever its lane and tier."""
+    candidate = entry.candidate
+    if need.dialect not in entry.dialects:
+        return "dialect"
     if entry.context_tokens is not None and need.input_tokens + (need.max_tokens or 0) > entry.context_tokens:
         return "context_window"
     if need.has_images and entry.vision is False:

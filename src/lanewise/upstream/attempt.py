@@ -10,6 +10,7 @@ import asyncio
 import datetime as dt
 import email.utils
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -30,6 +31,8 @@ FAULTS = frozenset({500, 502, 503, 504, 529})
 """Statuses that count towards the breaker; 429 is a healthy endpoint saying no."""
 
 MAX_BACKOFF_S = 8.0
+
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 
 class Left(NamedTuple):
@@ -272,12 +275,12 @@ class Dispatcher:
 def retry_after_s(headers: Sequence[tuple[str, str]], now: dt.datetime) -> float | None:
     """Seconds asked for by `retry-after-ms` or `retry-after` (seconds or HTTP date); None if neither can be read."""
     for name, value in headers:
-        if name == "retry-after-ms" and value.replace(".", "", 1).isdigit():
+        if name == "retry-after-ms" and _NUMBER.fullmatch(value):
             return float(value) / 1000
     for name, value in headers:
         if name != "retry-after":
             continue
-        if value.replace(".", "", 1).isdigit():
+        if _NUMBER.fullmatch(value):
             return float(value)
         try:
             return max(0.0, (email.utils.parsedate_to_datetime(value) - now).total_seconds())

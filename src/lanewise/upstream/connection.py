@@ -99,7 +99,9 @@ class Connection(asyncio.Protocol):
             self._complete = True
 
     def on_body(self, body: bytes) -> None:
-        """Bytes of the body."""
+        """Bytes of the body; those of an answer that nobody asked for are none of its."""
+        if self._complete:
+            return
         self._parts.append(body)
         self._buffered += len(body)
         if self._buffered > BUFFERED_BYTES and not self._paused and self._transport is not None:
