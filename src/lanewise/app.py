@@ -19,8 +19,8 @@ from pathlib import Path
 
 from lanewise.classify import Classifier
 from lanewise.config import Loaded, Settings
-from lanewise.errors import ConfigError, LanewiseError, StartError
-from lanewise.gateway import Gateway, Handler, application, bound_socket, server
+from lanewise.errors import LanewiseError, StartError
+from lanewise.gateway import Gateway, Handler, application, bound_socket, is_loopback, server
 from lanewise.journey import CallRecord
 from lanewise.ledger import LedgerWriter
 from lanewise.money import PriceBook
@@ -86,12 +86,14 @@ class App:
         self,
         settings: Settings,
         *,
+        port: int,
         env: Mapping[str, str],
         database: Database,
         transport: Transport,
         prices: PriceBook,
     ) -> None:
         self.settings = settings
+        self.port = port
         self.database = database
         self._env = env
         self._prices = prices
@@ -121,7 +123,18 @@ class App:
         )
 
     def use(self, settings: Settings) -> None:
-        """Serve the next calls under `settings`; address and database stay those of the start."""
+        """Serve the next calls under `settings`; address and database stay those of the start.
+
+        Raises:
+            StartError: A gateway that others can reach would be left without keys, or would call itself.
+        """
+        where = self.settings.server
+        if not settings.keys and not is_loopback(where.host):
+            raise StartError(
+                f"no keys are left, and {where.host!r} can be reached from other machines",
+                hint="keep one [keys.NAME], or restart on 127.0.0.1",
+            )
+        _refuse_loop(settings, where.host, self.port)
         self.router.use(World(settings, self._env, self._prices))
 
     def problems(self) -> list[str]:
@@ -172,7 +185,9 @@ async def running(settings: Settings, *, env: Mapping[str, str]) -> AsyncIterato
         listener.close()
         raise
     transport = HttpTransport(connect_s=settings.upstream.connect_s)
-    app = App(settings, env=env, database=database, transport=transport, prices=PriceBook.load(data_dir(settings)))
+    app = App(
+        settings, port=port, env=env, database=database, transport=transport, prices=PriceBook.load(data_dir(settings))
+    )
     app.writer.start()
     http = server(app.asgi, drain_s=where.drain_s, body_timeout_s=where.body_timeout_s)
     serving = asyncio.create_task(http.serve(sockets=[listener]))
@@ -234,8 +249,10 @@ async def _reloading(app: App, loaded: Loaded, reload: Callable[[], Loaded], aga
         seen = _stamps(loaded)
         try:
             app.use(reload().settings)
-        except ConfigError as error:
+        except LanewiseError as error:
             log.error("config not reloaded, the old one stays:\n%s", error)  # noqa: TRY400 - told, not traced
+        except Exception:
+            log.exception("config not reloaded, the old one stays")  # the watch must outlive whatever a file holds
         else:
             log.info("config reloaded")
 

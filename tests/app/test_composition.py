@@ -13,12 +13,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from doubles import ScriptedUpstream, says
 from lanewise import app as root
 from lanewise.app import App, database_url, running
 from lanewise.config import (
+    KeySettings,
     Loaded,
     ModelSettings,
     Origin,
@@ -213,6 +215,35 @@ def test_a_reload_serves_new_models_and_forgets_old_ones(tmp_path: Path, upstrea
             app.use(settings_of(tmp_path, upstream.url, models={"fresh": ModelSettings(provider="gpu")}))
             listed = (await get(url, "/v1/models"))[1]["data"]
             assert [row["id"] for row in listed] == ["fresh"]
+
+    run(main)
+
+
+def test_a_reload_that_would_call_ourselves_is_refused_and_the_old_world_stays(
+    tmp_path: Path, upstream: ScriptedUpstream
+):
+    async def main() -> None:
+        async with started(settings_of(tmp_path, upstream.url)) as (app, url):
+            before = app.router.world
+            with pytest.raises(StartError, match="which is this gateway itself"):
+                app.use(settings_of(tmp_path, url))
+            assert app.router.world is before
+
+    run(main)
+
+
+def test_a_reload_that_would_leave_a_public_gateway_without_keys_is_refused(tmp_path: Path, upstream: ScriptedUpstream):
+    key = {"ci": KeySettings(hash="sha256:" + "0" * 64)}
+
+    async def main() -> None:
+        settings = settings_of(tmp_path, upstream.url)
+        public = msgspec.structs.replace(
+            settings, server=msgspec.structs.replace(settings.server, host="0.0.0.0"), keys=key
+        )
+        async with started(public) as (app, _):
+            with pytest.raises(StartError, match="no keys are left"):
+                app.use(msgspec.structs.replace(public, keys={}))
+            assert app.router.world.settings.keys == key
 
     run(main)
 

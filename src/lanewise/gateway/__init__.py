@@ -3,6 +3,6 @@
 from lanewise.gateway.admin import application
 from lanewise.gateway.asgi import Gateway
 from lanewise.gateway.handle import Handler
-from lanewise.gateway.listen import bound_socket, server
+from lanewise.gateway.listen import bound_socket, is_loopback, server
 
-__all__ = ["Gateway", "Handler", "application", "bound_socket", "server"]
+__all__ = ["Gateway", "Handler", "application", "bound_socket", "is_loopback", "server"]
