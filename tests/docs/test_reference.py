@@ -96,7 +96,7 @@ def test_every_error_code_is_documented():
 # Where reason codes are made: file, and the functions whose returned, yielded or passed words are codes.
 EMITTERS = {
     "route/policy.py": {"_refusals", "_not_batchable"},
-    "select/choose.py": {"choose", "_unfit", "_too_dear"},
+    "select/choose.py": {"choose", "_unfit", "_unable", "_too_dear"},
     "router/decide.py": {"decide", "_prefer", "_switch_point"},
     "router/router.py": {"decide"},
 }
