@@ -283,8 +283,9 @@ def _metrics() -> Iterator[str]:
 
 def _errors() -> Iterator[str]:
     yield "Errors of our own are told in the dialect of the client, with the code where the dialect has a place for"
-    yield "one; an error answer of a provider is passed on unchanged. The code stands in the ledger, the log and the"
-    yield "metrics. `client_left` (status 499) is no error: the client closed the connection first."
+    yield "one; an error answer of a provider is passed on unchanged. A call that was"
+    yield "refused before it was routed stands in the log and in `lanewise_refused_total`, any other one also in the"
+    yield "ledger. `client_left` (status 499) is no error: the client closed the connection first."
     yield ""
     found = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, errors.LanewiseError)]
     leaves = [kind for kind in found if "code" in vars(kind)]

@@ -21,12 +21,12 @@ from lanewise.classify import Classifier
 from lanewise.config import Loaded, Settings
 from lanewise.errors import LanewiseError, StartError
 from lanewise.gateway import Gateway, Handler, application, bound_socket, is_loopback, server
-from lanewise.journey import CallRecord
+from lanewise.journey import CallRecord, Dialect
 from lanewise.ledger import LedgerWriter
 from lanewise.money import PriceBook
 from lanewise.router import Router, World
 from lanewise.store import Database, open_database
-from lanewise.telemetry import Telemetry, export_span, log_call, tracer_for
+from lanewise.telemetry import Telemetry, export_span, log_call, log_refusal, tracer_for
 from lanewise.upstream import Health, HttpTransport, Transport
 from lanewise.upstream.discovery import is_ourselves
 
@@ -78,6 +78,11 @@ class Books:
         """A bug of ours sent a call to the baseline."""
         self._telemetry.routing_failed()
 
+    def refused(self, call_id: str, dialect: Dialect | None, error: LanewiseError) -> None:
+        """A call was refused before it was routed: it has no decision and so no row, but the operator hears of it."""
+        self._telemetry.refused(dialect, error.code)
+        log_refusal(call_id, dialect, error, style=self._style)
+
 
 class App:
     """One running gateway."""
@@ -106,18 +111,19 @@ class App:
             open_s=settings.upstream.breaker_open_s,
             monotonic=time.monotonic,
         )
+        books = Books(self.writer, self._telemetry, env, settings.server.log)
         self.router = Router(
             world=World(settings, env, prices),
             classifier=Classifier.load(),
             transport=transport,
             health=self.health,
-            recorder=Books(self.writer, self._telemetry, env, settings.server.log),
+            recorder=books,
             monotonic=time.monotonic,
             utcnow=utcnow,
             rng=random.Random(),  # noqa: S311 - jitter and ids, not secrets
         )
         self.asgi = Gateway(
-            Handler(self.router, monotonic=time.monotonic, utcnow=utcnow),
+            Handler(self.router, monotonic=time.monotonic, utcnow=utcnow, refused=books.refused),
             application(self.router, self, utcnow=utcnow),
             body_timeout_s=lambda: self.router.world.settings.server.body_timeout_s,
         )
@@ -248,13 +254,16 @@ async def _reloading(app: App, loaded: Loaded, reload: Callable[[], Loaded], aga
         again.clear()
         seen = _stamps(loaded)
         try:
-            app.use(reload().settings)
+            settings = reload().settings
+            app.use(settings)
         except LanewiseError as error:
             log.error("config not reloaded, the old one stays:\n%s", error)  # noqa: TRY400 - told, not traced
         except Exception:
             log.exception("config not reloaded, the old one stays")  # the watch must outlive whatever a file holds
         else:
             log.info("config reloaded")
+            if settings.server != loaded.settings.server:
+                log.warning("[server] changed: address, data folder and drain time stay those of the start")
 
 
 def _stamps(loaded: Loaded) -> tuple[float, ...]:

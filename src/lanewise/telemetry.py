@@ -16,7 +16,8 @@ import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from lanewise import __version__
-from lanewise.journey import Attempt, CallRecord, Outcome
+from lanewise.errors import LanewiseError
+from lanewise.journey import Attempt, CallRecord, Dialect, Outcome
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -76,6 +77,9 @@ class Telemetry:
         self._fallbacks = Counter(
             "lanewise_fallbacks", "Calls another candidate served than the one chosen.", ["reason"], registry=registry
         )
+        self._refused = Counter(
+            "lanewise_refused", "Calls refused before routing, by error code.", ["dialect", "code"], registry=registry
+        )
         self._in_flight = Gauge("lanewise_in_flight", "Calls under way.", ["provider"], registry=registry)
         self._breaker = Gauge(
             "lanewise_breaker_state", "0 closed, 1 half open, 2 open.", ["provider"], registry=registry
@@ -112,6 +116,10 @@ class Telemetry:
     def routing_failed(self) -> None:
         """A bug of ours in classify, route or select sent the call to the baseline."""
         self._fallbacks.labels("routing_error").inc()
+
+    def refused(self, dialect: Dialect | None, code: str) -> None:
+        """A call was refused before it was routed; `code` is one of `errors`."""
+        self._of(self._refused, dialect or "unknown", code).inc()
 
     def _of(self, counter: Counter, *labels: str) -> Counter:
         """The counter's child for `labels`, looked up once: the library's own look-up locks and checks each time."""
@@ -173,19 +181,27 @@ def log_call(record: CallRecord, *, style: str) -> None:
         record: What happened.
         style: ``text``, ``json`` or ``off``.
     """
-    if style == "off":
-        return
-    facts = line_of(record)
+    if style != "off":
+        log.info(_rendered(line_of(record), style))
+
+
+def _rendered(facts: Mapping[str, str | float | None], style: str) -> str:
     if style == "json":
-        log.info(msgspec.json.encode(facts).decode())
-    else:
-        log.info(" ".join(f"{key}={_field(value)}" for key, value in facts.items() if value not in ("", None)))
+        return msgspec.json.encode(facts).decode()
+    return " ".join(f"{key}={_field(value)}" for key, value in facts.items() if value not in ("", None))
 
 
 def _field(value: str | float | None) -> str:
     """The value as it stands; quoted where a caller's model name could end the line or forge a field."""
     text = str(value)
     return text if text.isprintable() and not {" ", '"', "="} & set(text) else json.dumps(text)
+
+
+def log_refusal(call_id: str, dialect: Dialect | None, error: LanewiseError, *, style: str) -> None:
+    """One line for a call that was refused before it was routed; the message may quote the caller, so only the code."""
+    if style != "off":
+        facts = {"event": "refused", "call_id": call_id, "dialect": dialect or "unknown"}
+        log.info(_rendered({**facts, "status": error.status, "error": error.code}, style))
 
 
 def line_of(record: CallRecord) -> dict[str, str | int | float | None]:

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from made_calls import USD, made_call
 
-from lanewise.cli.report import command
+from lanewise.cli import lanewise
 from lanewise.ledger.save import save
 from lanewise.store import open_database
 
@@ -24,7 +24,7 @@ def run(tmp_path):
             with database.write() as connection:
                 save(connection, calls)
             database.close()
-        return CliRunner().invoke(command, ["--data", str(tmp_path), "--since", "2026-01-01", *arguments])
+        return CliRunner().invoke(lanewise, ["report", "--data", str(tmp_path), "--since", "2026-01-01", *arguments])
 
     return keep_and_run
 
@@ -117,7 +117,7 @@ def test_every_field_of_the_json_is_documented(run):
 
 
 def test_the_help_keeps_the_lines_of_the_json_schema():
-    lines = CliRunner().invoke(command, ["--help"]).stdout.splitlines()
+    lines = CliRunner().invoke(lanewise, ["report", "--help"]).stdout.splitlines()
     assert "    since, until   ISO times, UTC; calls that started in [since, until)" in lines
 
 
@@ -143,7 +143,7 @@ def test_a_damaged_ledger_exits_1_with_advice_on_stderr(run, tmp_path):
 
 @pytest.mark.parametrize("since", ["yesterday", "7", "7y", "-1d", ""])
 def test_a_span_that_cannot_be_read_is_a_usage_error(since):
-    result = CliRunner().invoke(command, ["--since", since])
+    result = CliRunner().invoke(lanewise, ["report", "--since", since])
     assert result.exit_code == 2
     assert "neither a span such as `7d`" in result.stderr
 
@@ -156,5 +156,5 @@ def test_a_span_counts_back_from_now(run, since, ago):
 
 
 def test_the_folder_comes_from_the_environment_where_no_option_names_it(tmp_path):
-    result = CliRunner().invoke(command, [], env={"LANEWISE_DATA": str(tmp_path / "elsewhere")})
+    result = CliRunner().invoke(lanewise, ["report"], env={"LANEWISE_DATA": str(tmp_path / "elsewhere")})
     assert str(tmp_path / "elsewhere" / "ledger.db") in result.stdout

@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from lanewise.cli.prices import command as prices
+from lanewise.cli import lanewise
 from lanewise.money import PriceBook
 
 
@@ -29,7 +29,7 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setenv("LANEWISE_DATA", str(tmp_path / "data"))
 
     def command(*arguments, stdin=None):
-        return CliRunner().invoke(prices, arguments, input=stdin)
+        return CliRunner().invoke(lanewise, ["prices", *arguments], input=stdin)
 
     command.file = tmp_path / "data" / "prices.json"
     return command

@@ -321,6 +321,20 @@ def test_in_observe_a_pin_is_remembered_but_the_baseline_serves():
     assert (decision.chosen.model, decision.preferred.model) == ("big", "small")
 
 
+@pytest.mark.parametrize("asked", [{"caller": Caller(lane="local")}, {"request": request_of(model="lane:local")}])
+@pytest.mark.parametrize("mode", ["observe", "active"])
+def test_a_caller_who_insists_on_a_lane_is_served_in_no_other(asked: dict[str, Any], mode: Any):
+    hard = reading_of(skill="debugging", complexity=0.9, tool_errors=1)
+    busy = conditions_of(in_flight={"gpu": 9})
+    decision = decided(world=world_of(mode=mode, baseline="big"), reading=hard, conditions=busy, **asked)
+    assert (decision.chosen, decision.plan) == (candidate("own", "gpu"), (candidate("own", "gpu"),))
+
+
+def test_a_lane_in_which_nothing_can_serve_is_an_error_that_says_why():
+    with pytest.raises(NoCandidate, match="nothing in lane 'local' can serve this call: own: context_window"):
+        decided(caller=Caller(lane="local"), reading=reading_of(tokens=90_000))
+
+
 # -- properties --------------------------------------------------------------------------------------------
 
 
@@ -412,7 +426,8 @@ def test_any_call_is_decided_or_refused_by_an_error_of_ours(request, caller, rea
 def check(decision: Decision) -> None:
     """What holds of every decision."""
     assert decision.plan[0] == decision.chosen
-    assert decision.baseline in decision.plan
+    one_lane = {row.lane for row in decision.plan} == {decision.chosen.lane}
+    assert decision.baseline in decision.plan or one_lane  # a caller who insists on a lane is served in no other
     assert len(set(decision.plan)) == len(decision.plan)
     assert decision.chosen in (decision.baseline, decision.preferred)
     assert 0 < decision.propensity <= 1

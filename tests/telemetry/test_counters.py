@@ -219,3 +219,13 @@ def test_the_cost_counter_of_many_small_calls_does_not_lose_them():
     for _ in range(1000):
         metrics.call_finished(made_call(cost_pusd=1_000_000))  # a millionth of a dollar each
     assert counted(metrics, "lanewise_cost_usd_total")["realtime", "big"] == pytest.approx(0.001)
+
+
+def test_refusals_before_routing_are_counted_by_dialect_and_code():
+    metrics = telemetry()
+    metrics.refused("chat", "malformed_body")
+    metrics.refused(None, "unknown_path")
+    assert counted(metrics, "lanewise_refused_total") == {
+        ("malformed_body", "chat"): 1,
+        ("unknown_path", "unknown"): 1,
+    }

@@ -13,8 +13,9 @@ import pytest
 from telemetry_kit import CLOUD, GPU, RETRIED, made_call
 
 from lanewise import journey
+from lanewise.errors import MalformedBody
 from lanewise.journey import CallRecord, Turn
-from lanewise.telemetry import line_of, log_call
+from lanewise.telemetry import line_of, log_call, log_refusal
 
 FIELDS = {
     "event": "call",
@@ -110,3 +111,17 @@ def test_the_record_of_a_call_has_no_field_that_could_hold_a_prompt():
             pending.extend(typing.get_args(kind))
     assert journey.Outcome in reached
     assert reached & {journey.Request, journey.Message} == set()
+
+
+@pytest.mark.parametrize(
+    ("style", "lines"),
+    [
+        ("text", ["event=refused call_id=c1 dialect=chat status=400 error=malformed_body"]),
+        ("json", ['{"event":"refused","call_id":"c1","dialect":"chat","status":400,"error":"malformed_body"}']),
+        ("off", []),
+    ],
+)
+def test_a_refusal_before_routing_is_one_line_without_its_message(caplog, style: str, lines: list[str]):
+    with caplog.at_level(logging.INFO, logger="lanewise.calls"):
+        log_refusal("c1", "chat", MalformedBody("`model` is 'a prompt'"), style=style)
+    assert [record.getMessage() for record in caplog.records] == lines

@@ -43,6 +43,16 @@ def test_another_model_changes_its_value_only() -> None:
     assert sent.rewritten
 
 
+def test_a_body_that_names_no_model_is_given_the_one_that_was_chosen() -> None:
+    sent = outgoing(peeked(b'{ "messages":[] }'), "big", ask_usage=False)
+    assert sent.body == b'{"model":"big", "messages":[] }'
+
+
+def test_a_call_that_is_not_read_is_given_no_model() -> None:
+    body = b'{"input_file_id":"f"}'
+    assert outgoing(peeked(body, operation="other"), "big", ask_usage=False).body == body
+
+
 def test_a_compressed_body_stays_compressed_until_it_changes() -> None:
     packed = gzip.compress(BODY)
     request = peeked(packed, headers=[("content-encoding", "gzip")])

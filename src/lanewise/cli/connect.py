@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -52,6 +54,8 @@ def command(agent: str, *, show: bool, undo: bool, url: str | None, config: Path
     row = AGENTS[agent]
     base = _checked(url) if url else gateway_url(read(config=config, discover=False).settings)
     done = _by_hand(row, base, undo=undo) if row.place is None else _by_file(row, base, undo=undo, show=show)
+    if not undo and not _answers(base):
+        click.echo(f"note: nothing answers at {base} yet; start it with `lanewise serve`", err=True)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(done), indent=2).decode())
         return
@@ -63,6 +67,17 @@ def command(agent: str, *, show: bool, undo: bool, url: str | None, config: Path
         click.echo(f"{done.path}: {done.detail}", err=True)
         for step in done.steps:
             click.echo(step, err=True)
+
+
+def _answers(url: str) -> bool:
+    """Whether something listens at the gateway's address."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        socket.create_connection((parts.hostname or "", port), timeout=0.5).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _by_file(agent: Agent, url: str, *, undo: bool, show: bool) -> Connection:

@@ -71,12 +71,15 @@ def _data() -> Iterator[tuple[Path, str]]:
     """The data folder and database URL that environment or config name; else a folder for this run only."""
     loaded = load(env=os.environ)
     server = loaded.settings.server
-    database_url = server.database_url if "server.database_url" in loaded.origins else ""
-    if "server.data" in loaded.origins:
+    # Only who names a place for this very run wants the simulated calls in the ledger that lies there.
+    database_url = server.database_url if "LANEWISE_DATABASE_URL" in os.environ else ""
+    if "LANEWISE_DATA" in os.environ:
         yield Path(server.data).expanduser(), database_url
-        return
-    with tempfile.TemporaryDirectory(prefix="lanewise-demo-") as folder:
-        yield Path(folder), database_url
+    elif "server.data" in loaded.origins:
+        yield Path(server.data).expanduser() / "demo", database_url
+    else:
+        with tempfile.TemporaryDirectory(prefix="lanewise-demo-") as folder:
+            yield Path(folder), database_url
 
 
 async def _demo(place: Place, seed: int, *, once: bool, as_json: bool) -> None:

@@ -97,6 +97,9 @@ def _outcome(outcome: Outcome) -> Iterator[str]:
             f"tokens      in {usage.input_tokens:,}, cache read {usage.cache_read_tokens:,}, cache written {written:,},"
             f" out {usage.output_tokens:,}{estimated}"
         )
+    if outcome.usage is None and outcome.served is None:
+        yield "cost        none: nobody answered, nothing was billed"
+        return
     paid, baseline = outcome.cost, outcome.baseline_cost
     snapshot = f" (prices {paid.snapshot})" if paid else ""
     yield f"cost        {format_usd(paid.total_pusd if paid else None)}{snapshot}"

@@ -51,6 +51,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """A client family that the classifier knows, such as ``claude-code``."""
 
 
+ASSUMED = (("x-api-key", "assumed"),)
+"""A bare body comes without headers: its sender is taken to have a credential for the provider that it addresses."""
+
+
 def content_of(argument: str | None, *, what: str) -> bytes:
     """The bytes behind an argument: `-` or none at all is standard input, a file's name its content, else the text.
 
@@ -121,7 +125,7 @@ def request_of(document: Document, content: bytes | None = None, *, dialect: Dia
         spoken = dialect or dialect_of(document)
         model = document.get("model", "")
         target = _PATHS[spoken].replace("{model}", model if isinstance(model, str) and model else "unknown")
-        return _peeked(spoken, "generate", "POST", target, (), content or _encoded(document))
+        return _peeked(spoken, "generate", "POST", target, ASSUMED, content or _encoded(document))
     except LanewiseError as error:
         raise Refused(error.message, hint=error.hint or "see docs/reference/commands.md") from None
 

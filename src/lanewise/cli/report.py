@@ -67,6 +67,7 @@ def command(since: dt.datetime, by: By, as_json: bool, config: Path | None, data
       since, until   ISO times, UTC; calls that started in [since, until)
       by             the grouping
       baselines      [[model, calls], ...] what savings are measured against
+      simulated_calls   calls that `lanewise demo` made
       total, rows[]  one object for all calls, one per group, most expensive first:
         group                       "" where a call has none (nobody served it, no key)
         calls, failed_calls, unknown_cost_calls, compared_calls, unrouted_calls, failovers, escalations
@@ -184,6 +185,8 @@ def _notes(found: Report) -> list[str]:
     models = ", ".join(f"{model} ({calls} calls)" for model, calls in found.baselines[:3])
     more = len(found.baselines) - 3
     notes = [f"baseline: {models}" + (f" and {more} more" if more > 0 else "")]
+    if found.simulated_calls:
+        notes.append(f"simulated: {found.simulated_calls} of {total.calls} calls were made by `lanewise demo`")
     if total.saved_pusd is not None:
         notes.append(
             f"saved: {format_usd(total.saved_pusd)} over {total.compared_calls} of {total.calls} calls,"

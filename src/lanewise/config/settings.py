@@ -119,7 +119,11 @@ class ProviderSettings(Section, frozen=True, kw_only=True):
     ]
     dialects: Annotated[tuple[Dialect, ...], Meta(min_length=1, description="Wire dialects it speaks, best first.")]
     api_key_env: Annotated[
-        str, Meta(description="Name of the environment variable that holds its key; empty passes the client's.")
+        str,
+        Meta(
+            pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$",
+            description="Name of the environment variable that holds its key; empty passes the client's.",
+        ),
     ] = ""
     lane: Annotated[Lane, Meta(description="Lane its models belong to.")] = "realtime"
     slots: Annotated[

@@ -25,6 +25,10 @@ ANSWER_TIMEOUT_S = 60.0
 
 CONNECT_TIMEOUT_S = 5.0
 
+TAGS_HEADER = "x-lanewise-tags"
+SIMULATED = "simulated"
+"""Tag of every call of the demo."""
+
 
 class Failure(Value, frozen=True, kw_only=True):
     """A call that its agent could not use."""
@@ -85,7 +89,7 @@ class Driver:
         sending = Sending(
             method="POST",
             url=self._url + wanted.path,
-            headers=list(wanted.headers),
+            headers=_tagged(wanted.headers),
             body=wanted.body,
             first_byte_s=ANSWER_TIMEOUT_S,
         )
@@ -100,3 +104,9 @@ class Driver:
         if answer.status != 200:
             raise UnusableAnswerError(f"status {answer.status}: {body[:300].decode(errors='replace')}")
         return read_reply(wanted.dialect, body, streamed=wanted.stream)
+
+
+def _tagged(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The call's headers with the tag by which a report can tell it from a real one."""
+    tags = [value for name, value in headers if name == TAGS_HEADER]
+    return [pair for pair in headers if pair[0] != TAGS_HEADER] + [(TAGS_HEADER, ",".join([*tags, SIMULATED]))]

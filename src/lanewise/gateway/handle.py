@@ -37,11 +37,18 @@ ReadBody = Callable[[int], Awaitable[bytes]]
 """Reads the whole body, given the most bytes it may have; raises BodyTooLarge or BodyTimeout."""
 
 
+Refused = Callable[[str, Dialect | None, LanewiseError], None]
+"""Told of a call that was refused before it was routed: its id, its dialect where known, and why."""
+
+
 class Handler:
     """Serves the dialects' endpoints."""
 
-    def __init__(self, router: Router, *, monotonic: Callable[[], float], utcnow: Callable[[], dt.datetime]) -> None:
+    def __init__(
+        self, router: Router, *, monotonic: Callable[[], float], utcnow: Callable[[], dt.datetime], refused: Refused
+    ) -> None:
         self._router = router
+        self._refused = refused
         self._monotonic = monotonic
         self._utcnow = utcnow
 
@@ -58,6 +65,7 @@ class Handler:
             endpoint = endpoint_of(incoming.method, incoming.path, anthropic=anthropic)
             await self._serve(endpoint, incoming, read_body, sink, call_id)
         except LanewiseError as error:
+            self._refused(call_id, dialect, error)
             await tell(error, dialect, sink, call_id)
 
     async def _serve(

@@ -120,6 +120,8 @@ class Report(Value, frozen=True):
     by: By
     baselines: tuple[tuple[str, int], ...]
     """(model, calls): what the savings are measured against, the most frequent first."""
+    simulated_calls: int
+    """Calls that `lanewise demo` made, known by their tag."""
     total: ReportRow
     rows: tuple[ReportRow, ...]
     """One per group, the most expensive first."""
@@ -127,7 +129,9 @@ class Report(Value, frozen=True):
     @classmethod
     def empty(cls, since: dt.datetime, until: dt.datetime, by: By) -> Report:
         """The report of a period without calls."""
-        return cls(since=since, until=until, by=by, baselines=(), total=_row("", (), (), ()), rows=())
+        return cls(
+            since=since, until=until, by=by, baselines=(), simulated_calls=0, total=_row("", (), (), ()), rows=()
+        )
 
 
 def report(database: Database, since: dt.datetime, until: dt.datetime, by: By) -> Report:
@@ -141,12 +145,14 @@ def report(database: Database, since: dt.datetime, until: dt.datetime, by: By) -
         sums = connection.execute(_sums_query(GROUPS[by], period)).mappings().all()
         overheads, durations = _latencies(connection, GROUPS[by], period)
         baselines = connection.execute(_baselines_query(period)).all()
+        simulated = connection.execute(_simulated_query(period)).scalar_one()
     rows = [_row(row["group"], [row], [overheads[row["group"]]], [durations[row["group"]]]) for row in sums]
     return Report(
         since=since,
         until=until,
         by=by,
         baselines=tuple((model, calls) for model, calls in baselines),
+        simulated_calls=simulated,
         total=_row("", sums, overheads.values(), durations.values()),
         rows=tuple(sorted(rows, key=lambda row: (-(row.cost_pusd or 0), -row.calls, row.group))),
     )
@@ -197,6 +203,11 @@ def _baselines_query(period: sa.ColumnElement[bool]) -> sa.Select[str, int]:
         .group_by(CALLS.c.baseline_model)
         .order_by(calls.desc(), CALLS.c.baseline_model)
     )
+
+
+def _simulated_query(period: sa.ColumnElement[bool]) -> sa.Select[int]:
+    """The tag as it stands in the caller's document; the demo sets it on every call."""
+    return sa.select(sa.func.count()).where(period, CALLS.c.caller.like('%"simulated"%'))
 
 
 def _group(column: sa.Column[Any]) -> sa.ColumnElement[str]:

@@ -65,17 +65,20 @@ def rule(
     return LaneRuling(
         allowed=tuple(lane for lane in LANES if lane not in refused),
         refused=tuple(refused.items()),
-        tiers=_tiers(turn, label, features, policy),
+        tiers=("cheap", "frontier") if caller.lane and not policy.tier else _tiers(turn, label, features, policy),
     )
 
 
 def _refusals(
     turn: Turn, features: Features, caller: Caller, policy: LanePolicy, local: Load
 ) -> Iterator[tuple[Lane, str]]:
-    """(lane, reason) pairs; a later one for the same lane overrides: what the caller or the config says comes last."""
-    if local.full and features.waiting:
+    """(lane, reason) pairs; a later one for the same lane overrides: what the caller or the config says comes last.
+
+    A caller who insists on a lane knows better than our guess about its queue or its wait.
+    """
+    if local.full and features.waiting and caller.lane != "local":
         yield "local", "queue_full"
-    if reason := _not_batchable(turn, features, caller):
+    if (reason := _not_batchable(turn, features, caller)) and caller.lane != "batch":
         yield "batch", reason
     for lane in LANES:
         if policy.lanes is not None and lane not in policy.lanes:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import msgspec
 
 from lanewise.config import SkillSettings, duration_s
-from lanewise.journey import Caller, Candidate, Decision, LaneRuling, Mode, Reading, Rejection, Request, Value
+from lanewise.errors import NoCandidate
+from lanewise.journey import Caller, Candidate, Decision, Lane, LaneRuling, Mode, Reading, Rejection, Request, Value
 from lanewise.route import LanePolicy, rule
 from lanewise.router.world import World
 from lanewise.select import Catalog, Entry, Need, choose, refusal
@@ -35,7 +36,7 @@ def decide(request: Request, caller: Caller, reading: Reading, world: World, con
     """Which candidate answers, which one the policy would prefer, and why not the others. Pure.
 
     Raises:
-        NoCandidate: The named model resolves to nothing.
+        NoCandidate: The named model resolves to nothing, or nothing in the lane that the caller insists on can serve.
     """
     baselines = baselines_of(request, caller, world)
     baseline = baselines[0]
@@ -57,6 +58,8 @@ def decide(request: Request, caller: Caller, reading: Reading, world: World, con
         world.local_load(conditions.in_flight),
     )
     preferred, rejected, reason = _prefer(request, reading, world, conditions, ruling, baseline)
+    if caller.lane is not None and preferred.lane != caller.lane:
+        raise _nothing_in(caller.lane, rejected, ruling)
     explicit = caller.lane is not None or request.model in {"auto", "auto:cheap"}
     mode: Mode = "active" if explicit else skill.mode or world.settings.routing.mode
     routed, propensity = _arm(mode, world.settings.routing.split, reading.identity.session_id)
@@ -66,7 +69,11 @@ def decide(request: Request, caller: Caller, reading: Reading, world: World, con
         baseline=baseline.candidate,
         chosen=chosen,
         preferred=preferred,
-        plan=_plan(chosen, baselines, world.catalog, request),
+        plan=tuple(
+            candidate
+            for candidate in _plan(chosen, baselines, world.catalog, request)
+            if caller.lane is None or candidate.lane == caller.lane
+        ),
         rejected=rejected,
         ruling=ruling,
         reason=reason,
@@ -114,6 +121,16 @@ def _prefer(
         return baseline.candidate, rejected, "no_cheaper_candidate"
     reason = "baseline_is_cheapest" if choice.preferred == baseline.candidate else "cheapest_allowed"
     return choice.preferred, rejected, reason
+
+
+def _nothing_in(lane: Lane, rejected: tuple[Rejection, ...], ruling: LaneRuling) -> NoCandidate:
+    """A caller who asks for one lane is never served in another: some ask so that a prompt stays on their machine."""
+    why = [f"{row.candidate.model}: {row.reason}" for row in rejected if row.candidate.lane == lane]
+    refused = dict(ruling.refused).get(lane, "")
+    reasons = ", ".join(why) or refused or "the config has no model in it"
+    return NoCandidate(
+        f"nothing in lane {lane!r} can serve this call: {reasons}", hint="`lanewise models` lists who serves which lane"
+    )
 
 
 def _forbidden(pinned: Entry, ruling: LaneRuling) -> str:

@@ -74,7 +74,9 @@ class Catalog:
 
         Without configured models, those that the vendors of the providers have a price for.
         """
-        routed = tuple(sorted(AUTO)) if self._baseline else ()
+        lanes = {f"lane:{entry.candidate.lane}" for entry in self.entries}
+        offered = sorted(name for name in AUTO if not name.startswith("lane:") or name in lanes)
+        routed = offered if self._baseline else []
         return (*(self._by_model or self._priced()), *self._aliases, *routed)
 
     def _priced(self) -> list[str]:

@@ -39,10 +39,11 @@ def outgoing(request: Request, model: str, *, ask_usage: bool) -> Outgoing:
         if request.model and model != request.model:
             target = target.replace(f"/models/{request.model}", f"/models/{quote(model, safe='')}", 1)
         return Outgoing(target=target, body=request.body, rewritten=False)
-    changes = request.model_span is not None and model != request.model
+    changes = bool(model) and model != request.model and request.operation != "other"
     body = request.plain
-    if changes and request.model_span is not None:
-        body = replaced(body, request.model_span, model)
+    if changes:
+        span = request.model_span
+        body = with_key(body, "model", model) if span is None else replaced(body, span, model)
     hides = (
         request.dialect == "chat"
         and request.operation == "generate"
