@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from made_calls import USD, made_call
 
 from lanewise.cli import lanewise
+from lanewise.cli.report import command
 from lanewise.ledger.save import save
 from lanewise.store import open_database
 
