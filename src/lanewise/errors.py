@@ -37,6 +37,7 @@ class LanewiseError(Exception):
     code: ClassVar[str] = "internal_error"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
+    """Another try at the same endpoint may succeed and costs nothing twice."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -151,6 +152,7 @@ class FirstByteTimeout(UpstreamError):
 
     code = "first_byte_timeout"
     status = 504
+    retryable = False  # it may be at work on the call still: a second one there would be billed beside it
 
 
 class IdleTimeout(UpstreamError):

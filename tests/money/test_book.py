@@ -86,22 +86,6 @@ def test_a_model_that_is_not_listed_has_no_price_rather_than_a_zero_or_a_guess(m
     assert BOOK.find(model, vendor) is None
 
 
-def test_a_price_from_the_config_wins_whoever_serves_the_model():
-    mine = fixed_price("claude-opus-5-5", vendor="gpu", input_usd_per_mtok=0.05, output_usd_per_mtok="0.05")
-    prices = BOOK.with_fixed("claude-opus-5-5", mine)
-    assert prices.find("claude-opus-5-5", "anthropic") is mine
-    assert prices.find("claude-sonnet-5-5") == BOOK.find("claude-sonnet-5-5")
-    assert BOOK.find("claude-opus-5-5").vendor == "anthropic"
-
-
-def test_several_fixed_prices_stand_side_by_side():
-    one = fixed_price("one", vendor="gpu", input_usd_per_mtok=0, output_usd_per_mtok=0)
-    two = fixed_price("two", vendor="gpu", input_usd_per_mtok=1, output_usd_per_mtok=2)
-    prices = BOOK.with_fixed("one", one).with_fixed("two", two)
-    assert (prices.find("one"), prices.find("two")) == (one, two)
-    assert {"one", "two"} <= set(prices.names())
-
-
 def test_a_price_from_the_config_keeps_its_digits_and_charges_cache_as_input_unless_told():
     price = fixed_price("m", vendor="gpu", input_usd_per_mtok=0.1, output_usd_per_mtok="0.5", context_tokens=131072)
     assert price.base.input_pusd == price.base.cache_read_pusd == price.base.cache_write_1h_pusd == 100_000

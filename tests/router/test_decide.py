@@ -24,7 +24,7 @@ from router_kit import (
 
 from lanewise.config import ModelSettings, SkillSettings
 from lanewise.errors import LanewiseError, NoCandidate
-from lanewise.journey import Caller, Decision, Dialect, Lane, Operation, Skill, TurnKind
+from lanewise.journey import Caller, Decision, Dialect, Lane, Operation, Request, Skill, TurnKind
 from lanewise.select.choose import Need, expected_cost_pusd
 
 # -- modes ------------------------------------------------------------------------------------------------
@@ -328,6 +328,22 @@ def test_a_caller_who_insists_on_a_lane_is_served_in_no_other(asked: dict[str, A
     busy = conditions_of(in_flight={"gpu": 9})
     decision = decided(world=world_of(mode=mode, baseline="big"), reading=hard, conditions=busy, **asked)
     assert (decision.chosen, decision.plan) == (candidate("own", "gpu"), (candidate("own", "gpu"),))
+
+
+@pytest.mark.parametrize(
+    ("request_", "caller"),
+    [
+        (request_of(operation="count_tokens"), Caller(lane="local")),
+        (request_of(operation="embeddings"), Caller(lane="local")),
+        (request_of(), Caller(lane="local", pin="big")),
+    ],
+)
+def test_what_is_not_routed_stays_in_the_lane_that_was_insisted_on_too(request_: Request, caller: Caller):
+    with pytest.raises(NoCandidate, match="nothing in lane 'local'"):
+        decided(request_, caller=caller)
+    own = msgspec.structs.replace(request_, model="own")
+    kept = decided(own, caller=msgspec.structs.replace(caller, pin=caller.pin and "own"))
+    assert kept.plan == (candidate("own", "gpu"),)
 
 
 def test_a_lane_in_which_nothing_can_serve_is_an_error_that_says_why():

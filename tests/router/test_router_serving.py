@@ -84,6 +84,15 @@ def test_a_layer_that_fails_lets_the_baseline_serve_and_is_counted(layer: str, m
     assert SECRET not in caplog.text
 
 
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_layer_that_fails_does_not_send_a_call_out_of_the_lane_it_insists_on(layer: str, monkeypatch):
+    house = House()
+    monkeypatch.setattr(*LAYERS[layer], bug)
+    with pytest.raises(NoCandidate, match="nothing in lane 'local'"):
+        house.ask(ask_body(), caller=Caller(lane="local"))
+    assert house.upstream.sent == []
+
+
 def test_a_layer_that_fails_does_not_hide_that_nobody_can_answer(monkeypatch):
     house = House()
     monkeypatch.setattr(*LAYERS["classify"], bug)

@@ -7,7 +7,6 @@ never guesses: a name that is not listed has no price, and an unknown price is N
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 from lanewise.money import overrides as corrections
@@ -31,20 +30,13 @@ _DATED = re.compile(r"^(?P<name>.+?)(-latest|-20\d{6}|-20\d\d-\d\d-\d\d)$")
 class PriceBook:
     """Prices by model name; immutable, safe to share, and lazy: a model is built when first asked for."""
 
-    def __init__(
-        self,
-        prices: Snapshot,
-        overrides: corrections.Overrides,
-        *,
-        fixed: Mapping[str, ModelPrice] | None = None,
-    ) -> None:
+    def __init__(self, prices: Snapshot, overrides: corrections.Overrides) -> None:
         self.prices = prices
         """The price list without our corrections."""
         self.snapshot = f"{prices.id}+lanewise.{overrides.revision}"
         """Id of this state of prices, on each row that was computed with it."""
         self._overrides = overrides
         self._amendments = {entry.model: entry for entry in overrides.price}
-        self._fixed = dict(fixed or {})
         self._built: dict[str, ModelPrice | None] = {}
 
     @classmethod
@@ -63,14 +55,10 @@ class PriceBook:
                 return cls(updated, overrides)
         return cls(shipped, overrides)
 
-    def with_fixed(self, model: str, price: ModelPrice) -> PriceBook:
-        """A book in which `model` costs exactly `price`, whoever serves it."""
-        return PriceBook(self.prices, self._overrides, fixed={**self._fixed, model: price})
-
     def find(self, model: str, vendor: str = "") -> ModelPrice | None:
         """The price of `model`, or None where nobody lists it.
 
-        Tried in order, and once more without a dated ending such as ``-20251001`` or ``-latest``: a fixed price;
+        Tried in order, and once more without a dated ending such as ``-20251001`` or ``-latest``:
         with a vendor, ``vendor/model`` and `model`, of that vendor only; without one, `model`, a
         ``vendor/model`` whose vendor lists the bare name, and the list of the model's own maker.
 
@@ -85,8 +73,6 @@ class PriceBook:
         """
         dated = _DATED.match(model)
         for name in (model, dated["name"]) if dated else (model,):
-            if (fixed := self._fixed.get(name)) is not None:
-                return fixed
             found = self._at_vendor(name, vendor) if vendor else self._anywhere(name)
             if found is not None:
                 return found
@@ -95,7 +81,7 @@ class PriceBook:
     def names(self) -> tuple[str, ...]:
         """Every model with a price, in alphabetical order."""
         amended = (name for name in self._amendments if self._exact(name) is not None)
-        return tuple(sorted({*self.prices.models, *amended, *self._fixed}))
+        return tuple(sorted({*self.prices.models, *amended}))
 
     def _at_vendor(self, name: str, vendor: str) -> ModelPrice | None:
         for spelling in (f"{vendor}/{name}", name, name.removeprefix(f"{vendor}/")):

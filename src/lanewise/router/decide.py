@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
+from typing import cast
 
 import msgspec
 
@@ -16,7 +17,7 @@ from lanewise.errors import NoCandidate
 from lanewise.journey import Caller, Candidate, Decision, Lane, LaneRuling, Mode, Reading, Rejection, Request, Value
 from lanewise.route import LanePolicy, rule
 from lanewise.router.world import World
-from lanewise.select import Catalog, Entry, Need, choose, refusal
+from lanewise.select import LANE_NAMES, Catalog, Entry, Need, choose, refusal
 from lanewise.upstream import credential_of
 
 _ALL_LANES = LaneRuling(allowed=("local", "batch", "realtime"))
@@ -38,16 +39,14 @@ def decide(request: Request, caller: Caller, reading: Reading, world: World, con
     Raises:
         NoCandidate: The named model resolves to nothing, or nothing in the lane that the caller insists on can serve.
     """
+    if request.operation != "generate" or caller.pin:
+        return unrouted(request, caller, world, "caller_pin" if caller.pin else "not_routed")
     baselines = baselines_of(request, caller, world)
     baseline = baselines[0]
-    if request.operation != "generate" or caller.pin:
-        reason = "caller_pin" if caller.pin else "not_routed"
-        return unrouted(baselines, reason)
     skill = world.settings.skills.get(reading.label.skill, SkillSettings())
     if caller.deadline_s is None and skill.deadline:
         caller = msgspec.structs.replace(caller, deadline_s=duration_s(skill.deadline))
-    if request.model.startswith("lane:"):
-        caller = msgspec.structs.replace(caller, lane=request.model.removeprefix("lane:"))
+    caller = msgspec.structs.replace(caller, lane=insisted_lane(request, caller))
     tier = "cheap" if request.model == "auto:cheap" else skill.tier
     ruling = rule(
         reading.turn,
@@ -59,7 +58,8 @@ def decide(request: Request, caller: Caller, reading: Reading, world: World, con
     )
     preferred, rejected, reason = _prefer(request, reading, world, conditions, ruling, baseline)
     if caller.lane is not None and preferred.lane != caller.lane:
-        raise _nothing_in(caller.lane, rejected, ruling)
+        why = [f"{row.candidate.model}: {row.reason}" for row in rejected if row.candidate.lane == caller.lane]
+        raise _nothing_in(caller.lane, ", ".join(why) or dict(ruling.refused).get(caller.lane, ""))
     explicit = caller.lane is not None or request.model in {"auto", "auto:cheap"}
     mode: Mode = "active" if explicit else skill.mode or world.settings.routing.mode
     routed, propensity = _arm(mode, world.settings.routing.split, reading.identity.session_id)
@@ -123,13 +123,16 @@ def _prefer(
     return choice.preferred, rejected, reason
 
 
-def _nothing_in(lane: Lane, rejected: tuple[Rejection, ...], ruling: LaneRuling) -> NoCandidate:
+def insisted_lane(request: Request, caller: Caller) -> Lane | None:
+    """The only lane that may serve the call, by the caller's header or the model name `lane:...`; None for any."""
+    return cast("Lane", request.model.removeprefix("lane:")) if request.model in LANE_NAMES else caller.lane
+
+
+def _nothing_in(lane: Lane, why: str) -> NoCandidate:
     """A caller who asks for one lane is never served in another: some ask so that a prompt stays on their machine."""
-    why = [f"{row.candidate.model}: {row.reason}" for row in rejected if row.candidate.lane == lane]
-    refused = dict(ruling.refused).get(lane, "")
-    reasons = ", ".join(why) or refused or "the config has no model in it"
     return NoCandidate(
-        f"nothing in lane {lane!r} can serve this call: {reasons}", hint="`lanewise models` lists who serves which lane"
+        f"nothing in lane {lane!r} can serve this call: {why or 'the config has no model in it that fits'}",
+        hint="`lanewise models` lists who serves which lane",
     )
 
 
@@ -169,15 +172,24 @@ def _plan(chosen: Candidate, baselines: Sequence[Entry], catalog: Catalog, reque
     return tuple(dict.fromkeys([chosen, *same, *(entry.candidate for entry in baselines)]))
 
 
-def unrouted(baselines: Sequence[Entry], reason: str) -> Decision:
-    """The decision that asks the baseline without looking at anything else, for `reason`."""
-    candidate = baselines[0].candidate
+def unrouted(request: Request, caller: Caller, world: World, reason: str) -> Decision:
+    """The decision that asks the baseline without looking at anything else, for `reason`.
+
+    Raises:
+        NoCandidate: The named model resolves to nothing, or to nothing in the lane that the caller insists on.
+    """
+    baselines = baselines_of(request, caller, world)
+    lane = insisted_lane(request, caller)
+    plan = tuple(entry.candidate for entry in baselines if lane is None or entry.candidate.lane == lane)
+    if not plan:
+        assert lane is not None
+        raise _nothing_in(lane, "")
     return Decision(
         mode="observe",
-        baseline=candidate,
-        chosen=candidate,
-        preferred=candidate,
-        plan=tuple(entry.candidate for entry in baselines),
+        baseline=baselines[0].candidate,
+        chosen=plan[0],
+        preferred=plan[0],
+        plan=plan,
         ruling=_ALL_LANES,
         reason=reason,
     )

@@ -13,7 +13,7 @@ from typing import Protocol
 from lanewise.classify import Classifier
 from lanewise.errors import LanewiseError
 from lanewise.journey import Caller, CallRecord, Decision, Features, Identity, Reading, Request, SkillLabel, Turn
-from lanewise.router.decide import Conditions, baselines_of, decide, unrouted
+from lanewise.router.decide import Conditions, decide, unrouted
 from lanewise.router.run import BYTES_PER_TOKEN, Run
 from lanewise.router.world import World
 from lanewise.select import Pins, WarmPrefixes
@@ -100,7 +100,7 @@ class Router:
             where = "".join(traceback.format_tb(error.__traceback__))
             log.error("routing failed with %s; the baseline serves\n%s", type(error).__name__, where)  # noqa: TRY400
             self._recorder.routing_failed()
-            return _blank_reading(request), unrouted(baselines_of(request, caller, self.world), "routing_error")
+            return _blank_reading(request), unrouted(request, caller, self.world, "routing_error")
         if decision.reason not in {"not_routed", "caller_pin"}:
             self._pins.put(reading.identity.task_id, decision.preferred)
         return reading, decision

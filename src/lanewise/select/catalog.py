@@ -14,7 +14,10 @@ from lanewise.errors import NoCandidate
 from lanewise.journey import Candidate, Dialect, Lane, Tier, Value
 from lanewise.money import ModelPrice, PriceBook, fixed_price
 
-AUTO = frozenset({"auto", "auto:cheap", "lane:local", "lane:batch", "lane:realtime"})
+LANE_NAMES = frozenset({"lane:local", "lane:batch", "lane:realtime"})
+"""Names by which a caller insists on one lane."""
+
+AUTO = frozenset({"auto", "auto:cheap"}) | LANE_NAMES
 """Names by which a caller asks to be routed, whatever the mode."""
 
 
@@ -75,7 +78,7 @@ class Catalog:
         Without configured models, those that the vendors of the providers have a price for.
         """
         lanes = {f"lane:{entry.candidate.lane}" for entry in self.entries}
-        offered = sorted(name for name in AUTO if not name.startswith("lane:") or name in lanes)
+        offered = sorted(AUTO - (LANE_NAMES - lanes))
         routed = offered if self._baseline else []
         return (*(self._by_model or self._priced()), *self._aliases, *routed)
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from lanewise.config import UpstreamSettings
-from lanewise.errors import UpstreamError
+from lanewise.errors import UpstreamError, UpstreamStatus
 from lanewise.journey import Attempt, Candidate, Request
 from lanewise.upstream.health import Endpoint, Health
 from lanewise.upstream.providers import Provider, can_authorise, credential_of, upstream_headers, upstream_target
@@ -220,7 +220,7 @@ class Dispatcher:
             endpoint.left()
             endpoint.failed(self._monotonic())
             trail.failed(error)
-            again = left.here and error.code == "connect_failed"
+            again = left.here and error.retryable
             return _Tried(pause_s=self._backoff_s(number) if again else None)
         except BaseException:
             endpoint.left()
@@ -235,7 +235,7 @@ class Dispatcher:
         pause_s = self._pause_s(answer, number) if left.here else None
         goes_on = answer.status in RETRIED and (pause_s is not None or left.elsewhere)
         if goes_on:
-            trail.end(error="upstream_status")
+            trail.end(error=UpstreamStatus.code)
         return _Tried(Reached(answer, candidate, sent, endpoint), final=not goes_on, pause_s=pause_s)
 
     def _sending(self, request: Request, candidate: Candidate, addressed: str) -> tuple[Sending, Outgoing]:

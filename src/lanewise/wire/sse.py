@@ -97,11 +97,6 @@ def data_of(event: bytes) -> bytes:
     return b"\n".join(line[5:].removeprefix(b" ") for line in event.splitlines() if line.startswith(b"data:"))
 
 
-def comment(text: str) -> bytes:
-    """A comment line, which every reader of event streams ignores."""
-    return f": {text}\n\n".encode()
-
-
 def event(name: str, data: bytes) -> bytes:
     """One event; an empty `name` writes no `event:` line."""
     head = f"event: {name}\n".encode() if name else b""
