@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from router_kit import MODELS, NOW, Client, House, Said, provider, usd, world_of
+from router_kit import MODELS, NOW, PROVIDERS, Client, House, Said, provider, usd, world_of
 
 from lanewise.classify import Classifier
-from lanewise.config import ModelSettings
-from lanewise.errors import LanewiseError, NoCandidate
+from lanewise.config import ModelSettings, UpstreamSettings
+from lanewise.errors import ConnectFailed, FirstByteTimeout, LanewiseError, NoCandidate
 from lanewise.journey import Caller, Dialect, Usage
 from lanewise.router import uuid7
 from lanewise.wire import peek
@@ -399,3 +399,29 @@ def test_a_call_id_is_a_version_7_uuid_of_its_millisecond(now, seed):
     found = uuid.UUID(uuid7(now, random.Random(seed)))
     assert (found.version, found.variant) == (7, uuid.RFC_4122)
     assert found.int >> 80 == int(now.timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("failure", "tries"),
+    [
+        (ConnectFailed("no connection"), 3),
+        (FirstByteTimeout("nothing came"), 1),  # it may be at work on the call still, and bill a second one beside it
+    ],
+)
+def test_only_a_call_that_did_not_arrive_is_tried_again_at_the_same_endpoint(failure, tries: int, monkeypatch):
+    cloud = {"cloud": PROVIDERS["cloud"]}
+    world = world_of(
+        mode="observe",
+        providers=cloud,
+        models={"big": ModelSettings(provider="cloud")},
+        upstream=UpstreamSettings(retries=2, backoff_s=0.001),
+    )
+    house = House(world)
+
+    async def fails(sending):
+        house.upstream.sent.append(sending)
+        raise failure
+
+    monkeypatch.setattr(house.upstream, "send", fails)
+    client = house.ask(ask_body())
+    assert (client.status, len(house.upstream.sent)) == (failure.status, tries)
