@@ -19,6 +19,7 @@ LanewiseError
 │   ├── IdleTimeout 504         it stopped sending in the middle
 │   ├── StreamCut 502           it ended before the dialect's terminal event
 │   └── UpstreamStatus …        it answered with an error status; relayed as it came
+├── InputError                  exit 1; a file that a command was given cannot be used
 ├── ConfigError                 exit 1; holds every problem of the file at once
 ├── StoreError                  exit 1; the ledger's database cannot be used
 └── StartError                  exit 1; port taken, address not ours, public address without keys
@@ -172,6 +173,12 @@ class UpstreamStatus(UpstreamError):
     """The provider answered with an error status; its body is relayed unchanged."""
 
     code = "upstream_status"
+
+
+class InputError(LanewiseError):
+    """A file that a command was given cannot be used."""
+
+    code = "input_error"
 
 
 class ConfigError(LanewiseError):

@@ -158,7 +158,8 @@ class SkillLabel(Value, frozen=True, kw_only=True):
     confidence: float
     second: Skill | None = None
     abstained: bool = False
-    source: Literal["structure", "rules", "student", "inherited", "default"] = "rules"
+    source: Literal["structure", "student", "inherited", "encoder", "hosted", "default"] = "student"
+    """What decided: `default` stands where nothing could be read."""
 
 
 class Features(Value, frozen=True, kw_only=True):

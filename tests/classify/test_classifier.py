@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lanewise.classify import Classifier
-from lanewise.classify.rules import Rules
+from lanewise.classify.student import Student
 from lanewise.journey import Caller
 
 BUG = user("The login page crashes with a TypeError")
@@ -28,7 +28,7 @@ def read():
 def test_a_request_is_labelled_and_its_loop_inherits(read):
     first = read(hinted(BUG))
     loop = read(hinted(BUG, answer(), results()))
-    assert (first.turn.kind, first.label.skill, first.label.source) == ("main", "debugging", "rules")
+    assert (first.turn.kind, first.label.skill, first.label.source) == ("main", "debugging", "student")
     assert (loop.turn.kind, loop.label.skill, loop.label.source) == ("continuation", "debugging", "inherited")
     assert loop.label.confidence == first.label.confidence
 
@@ -38,12 +38,12 @@ def test_an_approval_inherits_the_skill_and_a_new_request_does_not(read):
     followup = read(hinted(BUG, answer(), user("yes, go ahead")))
     asked = read(hinted(BUG, answer(), user("Write unit tests for the tokenizer")))
     assert (followup.label.skill, followup.label.source) == ("debugging", "inherited")
-    assert (asked.label.skill, asked.label.source) == ("test_writing", "rules")
+    assert (asked.label.skill, asked.label.source) == ("test_writing", "student")
 
 
 def test_a_loop_reads_no_words_once_its_task_has_a_label(read, monkeypatch):
     read(hinted(BUG))
-    monkeypatch.setattr(Rules, "label", lambda *_args, **_named: pytest.fail("the words were read again"))
+    monkeypatch.setattr(Student, "read", lambda *_args, **_named: pytest.fail("the words were read again"))
     assert read(hinted(BUG, answer(), results())).label.skill == "debugging"
 
 
@@ -81,17 +81,55 @@ def test_a_sentinel_that_names_a_skill_decides_it(read):
     assert (reading.turn.kind, reading.label.skill) == ("subagent", "codebase_search")
 
 
-def test_a_script_without_cues_chats_and_an_agent_codes(read):
-    assert read(request(user("lorem"), tool_names=())).label.skill == "general_chat"
-    assert read(request(user("ipsum"))).label.skill == "code_generation"
+def test_a_change_of_skill_inside_a_session_is_noticed_in_an_approval_too(read):
+    first = read(hinted(user("Review the parser for race conditions"), tool_names=("Read",)))
+    changed = read(
+        hinted(
+            user("Review the parser"),
+            answer("Three findings. Shall I write tests for them?"),
+            user("ok, write unit tests for the parser"),
+        )
+    )
+    assert (first.label.skill, changed.label.skill) == ("code_review", "test_writing")
+
+
+def test_a_retry_of_a_request_is_not_read_again(read, monkeypatch):
+    read(hinted(BUG))
+    monkeypatch.setattr(Student, "read", lambda *_args, **_named: pytest.fail("the words were read again"))
+    assert read(hinted(BUG)).label.source == "inherited"
+
+
+def test_a_conversation_met_in_its_middle_is_read_in_the_light_of_what_was_said_before(read):
+    said = (user("The export crashes with a KeyError, find out why"), answer("It is the locale. Shall I fix it?"))
+    alone, within = read(hinted(user("yes"), session_hint="a")), read(hinted(*said, user("yes"), session_hint="b"))
+    assert within.label.skill == "debugging"
+    assert within.label.confidence != alone.label.confidence
+
+
+def test_a_callers_hard_tasks_raise_the_complexity_of_the_next_until_easy_ones_follow(read):
+    easy = read(hinted(user("Rename x"), session_hint="other"), Caller(key_id="calm"))
+    for step in range(12):
+        read(hinted(BUG, *[answer(), results(errors=1)] * step))
+    after_hard = read(hinted(BUG, answer(), user("Rename x to y in a.py")))
+    for number in range(6):
+        last = read(hinted(BUG, answer(), user(f"Rename x to y{number} in a.py")))
+    history = [reading.features.complexity_parts["caller_history"] for reading in (easy, after_hard, last)]
+    assert history[0] == 0 < history[2] < history[1]
 
 
 def test_depth_and_failures_of_the_session_raise_the_complexity(read):
     first = read(hinted(BUG))
     loop = read(hinted(BUG, answer(), results(errors=2)))
-    assert loop.features.complexity_parts["tool_failures"] > first.features.complexity_parts["tool_failures"] == 0
+    assert loop.features.complexity_parts["prior_failure"] > first.features.complexity_parts["prior_failure"] == 0
     assert loop.features.complexity_parts["depth"] > first.features.complexity_parts["depth"] == 0
     assert loop.features.files_named == first.features.files_named
+
+
+def test_a_failure_counts_until_the_task_ends(read):
+    read(hinted(BUG, answer(), results(errors=2)))
+    later = read(hinted(BUG, answer(), results(errors=2), answer(), *[results(), answer()] * 3, results()))
+    fresh = read(hinted(BUG, answer(), user("Write unit tests for the tokenizer")))
+    assert later.features.complexity_parts["prior_failure"] > fresh.features.complexity_parts["prior_failure"] == 0
 
 
 def test_no_text_of_the_user_is_in_the_reading(read):

@@ -7,8 +7,15 @@ from classify_kit import request, results, user
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lanewise.classify.features import WEIGHTS, Ask, complexity, features, input_tokens, measure, waiting
-from lanewise.journey import Caller, Identity, Turn
+from lanewise.classify.features import WEIGHTS, Ask, Course, complexity, features, hardness, input_tokens, waiting
+from lanewise.classify.features import measure as measure_parted
+from lanewise.classify.prose import part
+from lanewise.journey import Caller, Turn
+
+
+def measure(text):
+    return measure_parted(text, part(text))
+
 
 MAIN = Turn(kind="main", client="claude-code")
 TITLE = Turn(kind="housekeeping", housekeeping="title", client="claude-code")
@@ -59,73 +66,86 @@ def test_the_ask_is_measured_by_code_and_by_distinct_files():
     assert measure("e.g. version 2.0 of www.example") == Ask(chars=31)
 
 
-NUMBERS = st.integers(0, 500_000)
-SIGNALS = st.fixed_dictionaries(
-    {
-        "tokens": NUMBERS,
-        "tools": st.integers(0, 200),
-        "depth": st.integers(0, 2_000),
-        "failures": st.integers(0, 30),
-        "chars": st.integers(0, 1_301),
-        "code_share": st.floats(0, 1),
-        "files_named": st.integers(0, 60),
-    }
-)
+def test_steps_are_items_of_lists_and_words_that_chain():
+    assert measure("1. add a flag\n2. document it\n- test it").steps == 3
+    assert measure("add a flag, then document it and finally test it").steps == 2
+    assert measure("add a flag").steps == 0
+
+
+SIGNALS = {
+    "tokens": st.integers(0, 500_000),
+    "tools": st.integers(0, 200),
+    "depth": st.integers(0, 2_000),
+    "failures": st.integers(0, 30),
+    "history": st.floats(0, 1),
+    "chars": st.integers(0, 1_301),
+    "code_share": st.floats(0, 1),
+    "files_named": st.integers(0, 60),
+    "steps": st.integers(0, 40),
+}
+SHARES = {"history", "code_share"}
+PART_OF = {
+    "tokens": "input_length", "chars": "input_length", "tools": "chained_calls", "steps": "chained_calls",
+    "depth": "depth", "failures": "prior_failure", "history": "caller_history", "code_share": "code",
+    "files_named": "files_named",
+}  # fmt: skip
+FULL = {
+    "tokens": 128_000,
+    "tools": 25,
+    "depth": 60,
+    "failures": 4,
+    "history": 1.0,
+    "chars": 1_300,
+    "code_share": 1.0,
+    "files_named": 8,
+    "steps": 8,
+}
 
 
 def parts_of(signals: dict) -> dict[str, float]:
-    ask = Ask(chars=signals["chars"], code_share=signals["code_share"], files_named=signals["files_named"])
-    return complexity(
-        tokens=signals["tokens"], tools=signals["tools"], depth=signals["depth"], failures=signals["failures"], ask=ask
-    )
+    ask = Ask(**{name: signals[name] for name in ("chars", "code_share", "files_named", "steps")})
+    course = Course(**{name: signals[name] for name in ("depth", "failures", "history")}, tasks=1)
+    return complexity(tokens=signals["tokens"], tools=signals["tools"], ask=ask, course=course)
 
 
-@given(
-    SIGNALS,
-    st.sampled_from(["tokens", "tools", "depth", "failures", "chars", "code_share", "files_named"]),
-    st.floats(0, 1),
-)
+@given(st.fixed_dictionaries(SIGNALS), st.sampled_from(sorted(SIGNALS)), st.floats(0, 1))
 def test_more_of_any_signal_is_never_simpler(signals, name, share):
-    more = {
-        **signals,
-        name: signals[name] + (share * (1 - signals[name]) if name == "code_share" else int(share * 1_000)),
-    }
-    before, after = parts_of(signals), parts_of(more)
+    step = share * (1 - signals[name]) if name in SHARES else int(share * 1_000)
+    before, after = parts_of(signals), parts_of({**signals, name: signals[name] + step})
     assert all(after[part] >= before[part] for part in before)
 
 
-@given(SIGNALS)
+@given(st.fixed_dictionaries(SIGNALS))
 def test_the_parts_lie_between_nothing_and_their_weight(signals):
     parts = parts_of(signals)
     assert all(0 <= parts[name] <= WEIGHTS[name] for name in WEIGHTS)
 
 
-def test_each_signal_reaches_its_whole_weight_and_all_together_one():
-    full = parts_of(
-        {
-            "tokens": 128_000,
-            "tools": 25,
-            "depth": 60,
-            "failures": 4,
-            "chars": 1_300,
-            "code_share": 1.0,
-            "files_named": 8,
-        }
-    )
-    assert full == WEIGHTS
+@pytest.mark.parametrize("name", sorted(SIGNALS))
+def test_each_signal_adds_to_the_part_that_is_named_after_it(name):
+    nothing = dict.fromkeys(SIGNALS, 0)
+    assert not any(parts_of(nothing).values())
+    alone = parts_of({**nothing, name: FULL[name]})
+    assert alone[PART_OF[name]] > 0
+
+
+def test_all_signals_together_reach_one():
+    assert parts_of(FULL) == WEIGHTS
     assert sum(WEIGHTS.values()) == pytest.approx(1.0)
-    assert not any(
-        parts_of(
-            dict.fromkeys(["tokens", "tools", "depth", "failures", "chars", "code_share", "files_named"], 0)
-        ).values()
-    )
+
+
+def test_sessions_whose_tasks_take_many_calls_expect_many_more():
+    one, five = (complexity(tokens=0, tools=0, ask=Ask(), course=Course(depth=20, tasks=tasks)) for tasks in (1, 5))
+    assert one["chained_calls"] > five["chained_calls"] > 0
+
+
+def test_a_task_was_harder_the_more_calls_and_failures_it_took():
+    assert hardness(1, 0) < hardness(10, 0) < hardness(10, 2) < hardness(30, 4) == 1.0
 
 
 def test_the_parts_sum_to_the_complexity():
     call = request(user("Fix a.py"), results(errors=2), plain=b"x" * 40_000)
-    found = features(
-        call, MAIN, measure("Fix a.py"), Identity(session_id="s", task_id="t", depth=7), Caller(), headless=False
-    )
+    found = features(call, MAIN, measure("Fix a.py"), Course(depth=7, failures=2), Caller(), headless=False)
     assert found.complexity == pytest.approx(sum(found.complexity_parts.values()))
     assert (found.tool_errors, found.files_named, found.tools_offered, found.body_bytes) == (2, 1, 3, 40_000)
 

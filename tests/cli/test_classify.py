@@ -67,7 +67,7 @@ def test_a_row_may_name_its_client_system_text_and_tools(run):
     row = {"text": "hi", "client": "claude-code", "system": "Be short", "tools": ["Read"], "unknown": 1}
     found = json.loads(run("classify", "--jsonl", stdin=json.dumps(row)).stdout)
     assert found["client"] == "claude-code"
-    assert found["complexity_parts"]["tools_offered"] > 0
+    assert found["complexity_parts"]["chained_calls"] > 0
 
 
 def test_a_bad_line_has_its_error_in_its_place_and_the_exit_code_tells(run):

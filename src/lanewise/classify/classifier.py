@@ -1,19 +1,24 @@
 """Layer 1 as one object: a request in, its turn, skill, features and identity out.
 
 Structure first, because most calls of an agent are continuations and housekeeping and need no words read; then the
-session, which hands a task's label on; then, for a new task only, the words. Pure but for the session book: no
-sockets, no files after construction, no clock of its own.
+session, which hands a task's label on; then, where the user has said something, the student, with the cues of the
+rules and what the session was about. Pure but for the session book: no sockets, no files after construction, no clock
+of its own.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 
+import msgspec
+
 from lanewise.classify import harness
-from lanewise.classify.features import Ask, features, measure
+from lanewise.classify.features import Ask, Course, features, measure
+from lanewise.classify.prose import Parted, part
 from lanewise.classify.rules import Rules
 from lanewise.classify.session import Memory, SessionBook
-from lanewise.classify.structure import Sighting, Structure
+from lanewise.classify.structure import ANSWER_ROLES, Sighting, Structure, has_history
+from lanewise.classify.student import SKILLS, Guess, Student
 from lanewise.journey import Caller, Housekeeping, Identity, Reading, Request, Skill, SkillLabel
 
 _HOUSEKEEPING_SKILL: dict[Housekeeping, Skill] = {
@@ -36,15 +41,20 @@ _SDKS = frozenset({"unknown", "litellm", "langchain", "openai-sdk", "anthropic-s
 class Classifier:
     """Reads requests. One per process: it remembers the sessions it has seen."""
 
-    def __init__(self, *, structure: Structure, rules: Rules, sessions: SessionBook) -> None:
+    def __init__(self, *, structure: Structure, rules: Rules, student: Student, sessions: SessionBook) -> None:
         self._structure = structure
         self._rules = rules
+        self._student = student
         self._sessions = sessions
 
     @classmethod
     def load(cls) -> Classifier:
-        """A classifier with the sentinels that ship with the package and an empty session book."""
-        return cls(structure=Structure.load(), rules=Rules.load(), sessions=SessionBook())
+        """A classifier with the data that ships with the package and an empty session book."""
+        return cls(structure=Structure.load(), rules=Rules.load(), student=Student.load(), sessions=SessionBook())
+
+    def forgetful(self) -> Classifier:
+        """The same with a session book of its own, for a conversation that has nothing to do with the others."""
+        return Classifier(structure=self._structure, rules=self._rules, student=self._student, sessions=SessionBook())
 
     def read(self, request: Request, caller: Caller, now: dt.datetime) -> Reading:
         """All that layer 1 says of `request`. Never raises on what a client sends.
@@ -57,42 +67,60 @@ class Classifier:
         seen = self._structure.look(request)
         identity, memory = self._sessions.place(request, seen, caller, now)
         if memory is None:
-            label, ask = _housekeeping_label(seen), Ask()
+            label, ask, course = _housekeeping_label(seen), Ask(), Course()
         else:
-            label, ask = self._label_and_ask(request, seen, identity, memory)
+            label = self._label(request, seen, identity, memory)
+            ask = memory.ask
+            course = Course(depth=identity.depth, tasks=memory.tasks, failures=memory.failures, history=memory.history)
         return Reading(
             turn=seen.turn,
             label=label,
-            features=features(request, seen.turn, ask, identity, caller, headless=seen.headless),
+            features=features(request, seen.turn, ask, course, caller, headless=seen.headless),
             identity=identity,
         )
 
-    def _label_and_ask(
-        self, request: Request, seen: Sighting, identity: Identity, memory: Memory
-    ) -> tuple[SkillLabel, Ask]:
-        """The task's label and measures: read once where the task begins, handed on to the calls that serve it."""
-        if memory.label is not None:
-            kept = memory.label
+    def _label(self, request: Request, seen: Sighting, identity: Identity, memory: Memory) -> SkillLabel:
+        """The task's label: read where the user speaks, handed on to the calls that serve what was said."""
+        kept = memory.label
+        if kept is not None and not memory.unread:
             if not identity.new_task and kept.source != "inherited":
-                kept = memory.label = SkillLabel(
-                    skill=kept.skill,
-                    confidence=kept.confidence,
-                    second=kept.second,
-                    abstained=kept.abstained,
-                    source="inherited",
-                )
-            return kept, memory.ask
+                kept = memory.label = msgspec.structs.replace(kept, source="inherited")
+            return kept
         words = seen.spoken or _task_words(request)
-        memory.ask = measure(words)
-        memory.label = self._read_skill(request, seen, words)
-        return memory.label, memory.ask
+        parted = part(words)
+        if kept is None:
+            memory.ask = measure(words, parted)
+        memory.label = self._read_skill(request, seen, words, parted, memory)
+        return memory.label
 
-    def _read_skill(self, request: Request, seen: Sighting, words: str) -> SkillLabel:
+    def _read_skill(self, request: Request, seen: Sighting, words: str, parted: Parted, memory: Memory) -> SkillLabel:
+        if not memory.state and has_history(request):
+            memory.state = self._student.recall([part(text).prose or text for text in _earlier_words(request)])
+        guess = self._student.read(
+            words,
+            parted,
+            self._rules.points(words, parted),
+            agentic=bool(request.tool_names) or seen.turn.client not in _SDKS or has_history(request),
+            answer=_last_answer(request),
+            state=memory.state,
+        )
+        memory.state = guess.state
         if seen.skill is not None:
             return SkillLabel(skill=seen.skill, confidence=1.0, source="structure")
         if any(_PLAN_MODE in message.text for message in request.recent[-2:]):
             return SkillLabel(skill="planning", confidence=1.0, source="structure")
-        return self._rules.label(words, agentic=bool(request.tool_names) or seen.turn.client not in _SDKS)
+        return self._concluded(guess, memory.label)
+
+    def _concluded(self, guess: Guess, kept: SkillLabel | None) -> SkillLabel:
+        """The label that a guess comes to; a follow-up that the guess does not move keeps its task's label."""
+        ranked = sorted(zip(guess.probabilities, SKILLS, strict=True), key=lambda pair: -pair[0])
+        (confidence, skill), (_, second) = ranked[:2]
+        abstained = confidence < self._student.facts.abstain_below
+        if kept is not None and (abstained or kept.skill == skill):
+            return msgspec.structs.replace(kept, source="inherited")
+        return SkillLabel(
+            skill=skill, confidence=round(confidence, 3), second=second, abstained=abstained, source="student"
+        )
 
 
 def _task_words(request: Request) -> str:
@@ -101,6 +129,26 @@ def _task_words(request: Request) -> str:
         if message.role == "user" and (words := harness.spoken(message.text)):
             return words
     return harness.spoken(request.first_user.text) if request.first_user else ""
+
+
+def _last_answer(request: Request) -> str:
+    """What the model had said before the user spoke; empty where it had not."""
+    earlier = reversed(request.recent)
+    for message in earlier:
+        if message.role not in ANSWER_ROLES:
+            break
+    for message in earlier:
+        if message.role in ANSWER_ROLES and message.text:
+            return message.text
+        if message.role == "user" and "text" in message.block_kinds:
+            break
+    return ""
+
+
+def _earlier_words(request: Request) -> list[str]:
+    """What the user wrote before, in a conversation that is met in its middle."""
+    said = [harness.spoken(message.text) for message in request.recent if message.role == "user"]
+    return [words for words in said if words][:-1]
 
 
 def _housekeeping_label(seen: Sighting) -> SkillLabel:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 import re
 
-from lanewise.classify.prose import part
-from lanewise.journey import Caller, Features, Identity, Request, Turn, Value
+from lanewise.classify.prose import Parted
+from lanewise.journey import Caller, Features, Request, Turn, Value
 
 CHARS_PER_TOKEN = 3.7
 """Bytes of prompt per token for OpenAI-like tokenizers on code and English. A seed until usage has taught better."""
@@ -42,16 +42,25 @@ _BLOCKING = frozenset({"compaction", "guard", "commit_message"})
 _PATIENT_TAGS = frozenset({"ci", "nightly", "batch", "cron", "headless", "background"})
 
 WEIGHTS = {
-    "prompt_size": 0.25,
-    "tool_failures": 0.20,
-    "files_named": 0.15,
-    "depth": 0.15,
-    "ask_length": 0.10,
+    "input_length": 0.25,
+    "prior_failure": 0.20,
+    "chained_calls": 0.20,
+    "caller_history": 0.10,
+    "files_named": 0.10,
     "code": 0.10,
-    "tools_offered": 0.05,
+    "depth": 0.05,
 }
-"""Most each signal can add; together 1. Size leads because it bounds which models can do the work at all; failures
-come next because they are evidence and not guesses. Hand-set: no outcome has taught them yet."""
+"""Most each signal can add; together 1. Input length, code, chained tool calls, the caller's history and prior failure
+are the five that published routers use; files and depth are ours. Length leads because it bounds which models can do
+the work at all; failures come next because they are evidence and not guesses. Hand-set: no outcome has taught them."""
+
+_ASK_SHARE = 0.3
+"""Of the input length's weight, what goes to the user's own words; the rest to the prompt as a whole."""
+
+_STEP = re.compile(
+    r"(?m)^\s*(?:[-*\u2022]|\d{1,2}[.)])\s+\S|\b(?:then|afterwards|after that|and also|next|finally)\b", re.IGNORECASE
+)
+"""Marks of one more thing to do: an item of a list, or a word that chains."""
 
 
 class Ask(Value, frozen=True, kw_only=True):
@@ -60,14 +69,29 @@ class Ask(Value, frozen=True, kw_only=True):
     chars: int = 0
     code_share: float = 0.0
     files_named: int = 0
+    steps: int = 0
+    """Items of lists and words that chain one order to the next."""
 
 
-def measure(text: str) -> Ask:
-    """Measure the user's words, harness text removed."""
-    parted = part(text)
+class Course(Value, frozen=True, kw_only=True):
+    """How the session and its task have gone before this call."""
+
+    depth: int = 0
+    """Calls of the session."""
+    tasks: int = 0
+    """Tasks of the session, this one included."""
+    failures: int = 0
+    """Failed tool results of the task."""
+    history: float = 0.0
+    """How hard the caller's earlier tasks were, 0..1."""
+
+
+def measure(text: str, parted: Parted) -> Ask:
+    """Measure the user's words, harness text removed, parted already."""
     files = len(set(_FILE.findall(text))) if "." in text else 0
     share = parted.code_chars / parted.chars if parted.chars else 0.0
-    return Ask(chars=parted.chars, code_share=round(share, 3), files_named=files)
+    steps = len(_STEP.findall(parted.prose))
+    return Ask(chars=parted.chars, code_share=round(share, 3), files_named=files, steps=steps)
 
 
 def input_tokens(request: Request) -> int:
@@ -108,29 +132,43 @@ def chars_per_token(model: str) -> float:
     return CHARS_PER_TOKEN
 
 
-def complexity(*, tokens: int, tools: int, depth: int, failures: int, ask: Ask) -> dict[str, float]:
+def complexity(*, tokens: int, tools: int, ask: Ask, course: Course) -> dict[str, float]:
     """Each signal's share of the complexity: all 0 or more, summing to at most 1.
 
     Every signal is its weight times a curve from 0 to 1 that never falls, so more of anything is never simpler.
-    Logarithms where the tenth unit matters less than the first.
+    Logarithms where the tenth unit matters less than the first. Chained tool calls are expected where the ask has
+    several steps, where tools are offered at all, and where the session's tasks took many calls so far.
     """
+    calls_per_task = course.depth / max(1, course.tasks)
+    length = (1 - _ASK_SHARE) * _log(tokens, full=128_000, scale=1_000) + _ASK_SHARE * _log(
+        ask.chars, full=1_300, scale=100
+    )
+    chained = (
+        0.4 * _log(ask.steps, full=8, scale=1)
+        + 0.3 * _log(tools, full=25, scale=5)
+        + 0.3 * _log(calls_per_task, full=20, scale=2)
+    )
     curves = {
-        "prompt_size": _log(tokens, full=128_000, scale=1_000),
-        "tool_failures": _log(failures, full=4, scale=1),
+        "input_length": length,
+        "prior_failure": _log(course.failures, full=4, scale=1),
+        "chained_calls": chained,
+        "caller_history": min(1.0, max(0.0, course.history)),
         "files_named": _log(ask.files_named, full=8, scale=1),
-        "depth": _log(depth, full=60, scale=4),
-        "ask_length": _log(ask.chars, full=1_300, scale=100),
         "code": min(1.0, max(0.0, ask.code_share)),
-        "tools_offered": _log(tools, full=25, scale=5),
+        "depth": _log(course.depth, full=60, scale=4),
     }
     return {name: round(weight * curves[name], 4) for name, weight in WEIGHTS.items()}
 
 
-def features(request: Request, turn: Turn, ask: Ask, identity: Identity, caller: Caller, *, headless: bool) -> Features:
+def hardness(calls: int, failures: int) -> float:
+    """How hard a finished task was, 0..1: the calls it took, and what failed on the way."""
+    return 0.5 * _log(calls, full=30, scale=3) + 0.5 * _log(failures, full=4, scale=1)
+
+
+def features(request: Request, turn: Turn, ask: Ask, course: Course, caller: Caller, *, headless: bool) -> Features:
     """The numbers of one call."""
     tokens = input_tokens(request)
-    failures = sum(message.tool_errors for message in request.recent)
-    parts = complexity(tokens=tokens, tools=len(request.tool_names), depth=identity.depth, failures=failures, ask=ask)
+    parts = complexity(tokens=tokens, tools=len(request.tool_names), ask=ask, course=course)
     waits, reason = waiting(turn, caller, headless=headless)
     return Features(
         input_tokens=tokens,
@@ -140,7 +178,7 @@ def features(request: Request, turn: Turn, ask: Ask, identity: Identity, caller:
         code_share=ask.code_share,
         files_named=ask.files_named,
         has_images=request.has_images,
-        tool_errors=failures,
+        tool_errors=sum(message.tool_errors for message in request.recent),
         complexity=min(1.0, sum(parts.values())),
         complexity_parts=parts,
         waiting=waits,

@@ -19,7 +19,7 @@ _CODE_LINE = re.compile(
         |else|elif|try|except|catch|switch|case|SELECT|\#include)\b.*[;:{})>\],]\s*
     | \s*(?:import|from)\s[\w.]+(?:\s+(?:import|as)\s.*)?
     | .*[;{}]\s*
-    | [+-]{1,3}(?!\s+[A-Z"\d]).*
+    | [+-]{1,3}(?!\s\S).*
     | @@.*
     | \s*</?\w[^<>]*>.*
     | [\])}]+[;,]?

@@ -1,9 +1,8 @@
-"""Name the skill of a user's words by scored cues: the first policy, and later a feature of the learned one.
+"""Score the skills of a user's words by cues, for the student to weigh.
 
-The cues stand in `cues.toml`, so that a weight is changed by a reviewed line of data. The points of each skill are
-summed and compared; a small lead or a small sum gives a low confidence, and below `ABSTAIN_BELOW` the label says
-so. Words are read from prose only and at full weight only near both ends, because people say what they want first
-or last and paste material between. This file sees one text and nothing of its session.
+The cues stand in `cues.toml`, so that a weight is changed by a reviewed line of data. Words are read from prose only
+and at full weight only near both ends, because people say what they want first or last and paste material between.
+This file sees one text and nothing of its session.
 """
 
 from __future__ import annotations
@@ -16,18 +15,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from lanewise.classify.prose import part
-from lanewise.journey import Skill, SkillLabel, Value
-
-ABSTAIN_BELOW = 0.5
-"""Confidence under which a label should not be acted on. Of the labelled real prompts at hand those above were
-right three times in four, those below two times in five; `tests/classify/test_rules.py` prints both."""
-
-_DEFAULT: Skill = "code_generation"
-"""What an agent is asked for most often when no cue says otherwise (34 of 131 real prompts)."""
-
-_DEFAULT_POINTS = 0.75
-"""Below one hint and above a tie-breaker: a request without cues is taken as an order to change code."""
+from lanewise.classify.prose import Parted
+from lanewise.journey import Skill, Value
 
 _OPENING_CHARS = 300
 _CLOSING_CHARS = 150
@@ -80,36 +69,10 @@ class Rules:
         text = resources.files(__package__).joinpath("cues.toml").read_bytes()
         return cls(msgspec.toml.decode(text, type=Cues))
 
-    def label(self, text: str, *, agentic: bool = True) -> SkillLabel:
-        """The skill of `text`, the user's own words with harness text removed.
-
-        Confidence is the leader's share of the points of the two best plus one, so it grows with the lead and with
-        the evidence. A tie goes to the skill first in the alphabet, so that the answer depends on nothing else.
-
-        Args:
-            text: What the user wrote.
-            agentic: The call comes from a coding agent or offers tools; a text without cues is chat otherwise.
-        """
-        totals = self.points(text)
-        fallback: Skill = _DEFAULT if agentic else "general_chat"
-        silent = not totals
-        totals[fallback] = totals.get(fallback, 0.0) + _DEFAULT_POINTS
-        ranked = sorted(totals, key=lambda skill: (-totals[skill], skill))
-        best = ranked[0]
-        second = ranked[1] if len(ranked) > 1 else None
-        confidence = totals[best] / (totals[best] + (totals[second] if second else 0.0) + 1.0)
-        return SkillLabel(
-            skill=best,
-            confidence=round(confidence, 3),
-            second=second,
-            abstained=confidence < ABSTAIN_BELOW,
-            source="default" if silent else "rules",
-        )
-
-    def points(self, text: str) -> dict[Skill, float]:
-        """Points per skill for `text`; skills without a cue are absent."""
+    def points(self, text: str, parted: Parted) -> dict[Skill, float]:
+        """Points per skill for `text`, parted already; skills without a cue are absent."""
         totals: dict[Skill, float] = {}
-        prose = part(text).prose
+        prose = parted.prose
         long = len(prose) > _NEAR_CHARS
         words = _words(f"{prose[:_OPENING_CHARS]}\n{prose[-_CLOSING_CHARS:]}" if long else prose)
         near = _cues(words, self._anywhere)

@@ -1,8 +1,11 @@
 """Keep which conversation and which task a call belongs to, so that a tool loop inherits what its request was.
 
 In memory and bounded: the least recently used session is forgotten first, and a forgotten one simply starts anew.
-It holds ids, counts and labels, never a text: the words that open a task are kept as a number to recognise a
-client's retry. It does not know how labels are made.
+It holds ids, counts, labels and the student's numbers, never a text: the words that open a task are kept as a number
+to recognise a client's retry. It does not know how labels are made.
+
+Of each caller it keeps how hard the tasks were so far, as a mean in which a task counts half as much as the one after
+it: people stay with one kind of work for a while.
 """
 
 from __future__ import annotations
@@ -11,29 +14,59 @@ import datetime as dt
 import hashlib
 from collections import OrderedDict
 
-from lanewise.classify.features import Ask
+from lanewise.classify.features import Ask, hardness
 from lanewise.classify.structure import Sighting, has_history
+from lanewise.classify.student import State
 from lanewise.journey import Caller, Identity, Request, SkillLabel
 
 CAPACITY = 10_000
 """Sessions kept. About 600 bytes each, so 6 MB; an agent's session is idle for minutes, not for 10,000 others."""
 
 
+_RECENT_SHARE = 0.5
+"""What the latest task counts in a caller's history."""
+
+
 class Memory:
     """What a session remembers between two of its calls."""
 
-    __slots__ = ("ask", "calls", "label", "opening", "session_id", "task_id", "tasks")
+    __slots__ = (
+        "ask",
+        "caller",
+        "calls",
+        "failures",
+        "history",
+        "label",
+        "opening",
+        "session_id",
+        "state",
+        "task_calls",
+        "task_id",
+        "tasks",
+        "unread",
+    )  # fmt: skip
 
-    def __init__(self, session_id: str) -> None:
+    def __init__(self, session_id: str, caller: str) -> None:
         self.session_id = session_id
         self.task_id = ""
         self.tasks = 0
         self.calls = 0
         self.opening = 0
-        """Hash of the message that opened the task; only compared within this process."""
+        """Hash of what the user last said; only compared within this process."""
+        self.unread = True
+        """The call at hand says something that has not been read yet: no tool result, no client's retry."""
         self.label: SkillLabel | None = None
         """The task's skill, once the classifier has set it."""
         self.ask = Ask()
+        self.state: State = ()
+        """What the student makes of the texts so far."""
+        self.task_calls = 0
+        """Calls of the task under way."""
+        self.failures = 0
+        """Most failed tool results that one call of the task showed."""
+        self.caller = caller
+        self.history = 0.0
+        """How hard the caller's tasks were before this one, 0..1."""
 
 
 class SessionBook:
@@ -42,6 +75,7 @@ class SessionBook:
     def __init__(self, *, capacity: int = CAPACITY) -> None:
         self._capacity = max(1, capacity)
         self._sessions: OrderedDict[str, Memory] = OrderedDict()
+        self._callers: OrderedDict[str, float] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -63,16 +97,21 @@ class SessionBook:
             return Identity(session_id=session_id, task_id=task_id, depth=memory.calls if memory else 0), None
         new_session = memory is None or _starts_over(request, seen, caller)
         if memory is None or new_session:
-            memory = self._open(key, key if _is_named(request, caller) else _digest(key, now.isoformat()))
+            session_id = key if _is_named(request, caller) else _digest(key, now.isoformat())
+            memory = self._open(key, session_id, _digest("caller", caller.key_id, seen.turn.client))
         else:
             self._sessions.move_to_end(key)
         opening = _opening(request, seen)
-        new_task = memory.tasks == 0 or (seen.turn.kind in {"main", "subagent"} and memory.opening != opening)
+        spoke = seen.turn.kind != "continuation" and memory.opening != opening
+        new_task = memory.tasks == 0 or (spoke and seen.turn.kind in {"main", "subagent"})
+        memory.unread = new_task or spoke
+        if memory.unread:
+            memory.opening = opening
         if new_task:
+            self._close_task(memory)
             memory.tasks += 1
             # The time keeps ids apart across restarts, where a session's count begins again.
             memory.task_id = _digest(memory.session_id, str(memory.tasks), now.isoformat())
-            memory.opening = opening
             memory.label, memory.ask = None, Ask()
         identity = Identity(
             session_id=memory.session_id,
@@ -82,14 +121,28 @@ class SessionBook:
             depth=memory.calls,
         )
         memory.calls += 1
+        memory.task_calls += 1
+        memory.failures = max(memory.failures, sum(message.tool_errors for message in request.recent))
         return identity, memory
 
-    def _open(self, key: str, session_id: str) -> Memory:
-        self._sessions.pop(key, None)
+    def _open(self, key: str, session_id: str, caller: str) -> Memory:
+        left = self._sessions.pop(key, None)
+        if left is not None:
+            self._close_task(left)
         while len(self._sessions) >= self._capacity:
-            self._sessions.popitem(last=False)
-        memory = self._sessions[key] = Memory(session_id)
+            self._close_task(self._sessions.popitem(last=False)[1])
+        memory = self._sessions[key] = Memory(session_id, caller)
         return memory
+
+    def _close_task(self, memory: Memory) -> None:
+        """Add the task under way, if there is one, to its caller's history, and begin with a clean one."""
+        history = self._callers.pop(memory.caller, 0.0)
+        if memory.task_calls:
+            history = _RECENT_SHARE * hardness(memory.task_calls, memory.failures) + (1 - _RECENT_SHARE) * history
+        self._callers[memory.caller] = history
+        if len(self._callers) > self._capacity:
+            self._callers.popitem(last=False)
+        memory.history, memory.task_calls, memory.failures = history, 0, 0
 
 
 def _is_named(request: Request, caller: Caller) -> bool:

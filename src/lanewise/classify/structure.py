@@ -19,7 +19,7 @@ from lanewise.classify.sentinels import Client, Sentinel, SentinelFile, View
 from lanewise.journey import Message, Request, Skill, Turn, Value
 
 _SYSTEM_ROLES = frozenset({"system", "developer"})
-_ANSWER_ROLES = frozenset({"assistant", "model"})
+ANSWER_ROLES = frozenset({"assistant", "model"})
 _TOOL_ROLES = frozenset({"tool", "function"})
 _RESULT_KINDS = frozenset(
     {
@@ -242,7 +242,7 @@ def _last_spoken(request: Request) -> tuple[Message | None, str]:
     empty where the message only brings tool results or pictures.
     """
     for message in reversed(request.recent):
-        if message.role in _SYSTEM_ROLES or message.role in _ANSWER_ROLES:
+        if message.role in _SYSTEM_ROLES or message.role in ANSWER_ROLES:
             continue
         kinds = frozenset(message.block_kinds)
         if message.role in _TOOL_ROLES or (kinds and kinds <= _RESULT_KINDS):
@@ -262,7 +262,7 @@ def _holds_results(message: Message) -> bool:
 
 def has_history(request: Request) -> bool:
     """Whether the model has answered in this conversation before; agents that open with a scripted exchange say yes."""
-    return any(message.role in _ANSWER_ROLES for message in request.recent)
+    return any(message.role in ANSWER_ROLES for message in request.recent)
 
 
 def _version_of(view: View, client: Client) -> str:

@@ -9,8 +9,8 @@ from typing import get_args
 import click
 import msgspec
 
-from lanewise.classify import Classifier, Rules, SessionBook, Structure
-from lanewise.cli.given import Document, Row, content_of, document_of, is_request, request_of, requests_of
+from lanewise.classify import Classifier
+from lanewise.cli.given import Document, Row, content_of, conversation_of, document_of, is_request, request_of
 from lanewise.cli.refused import Refused
 from lanewise.gateway.keys import caller_of
 from lanewise.journey import Dialect, Housekeeping, Reading, Request, Skill, TurnKind, Value
@@ -27,7 +27,7 @@ class Classified(Value, frozen=True, kw_only=True):
     abstained: bool
     """The confidence is too low to act on: the task stays in the frontier tier."""
     source: str
-    """What decided the skill: structure, rules, inherited or default."""
+    """What decided the skill: structure, student or inherited."""
     turn: TurnKind
     housekeeping: Housekeeping | None
     client: str
@@ -85,8 +85,7 @@ class _Reader:
     """Reads each input with a session book of its own, so that one line never changes another."""
 
     def __init__(self) -> None:
-        self._structure = Structure.load()
-        self._rules = Rules.load()
+        self._classifier = Classifier.load()
 
     def one(self, content: bytes, dialect: Dialect | None) -> Reading:
         if content.lstrip().startswith(b"{"):
@@ -98,7 +97,7 @@ class _Reader:
             else:
                 if dialect is not None or is_request(document):
                     return self._read(request_of(document, content, dialect=dialect))
-        return self._read(*requests_of(Row(text=content.decode("utf-8", "replace"))))
+        return self._read(conversation_of(Row(text=content.decode("utf-8", "replace"))))
 
     def lines(self, content: bytes) -> Iterator[Classified | Failure]:
         for number, line in enumerate(content.split(b"\n"), start=1):
@@ -112,17 +111,12 @@ class _Reader:
     def _line(self, document: Document, line: bytes) -> Reading:
         if is_request(document):
             return self._read(request_of(document, line))
-        return self._read(*requests_of(msgspec.convert(document, Row)))
+        return self._read(conversation_of(msgspec.convert(document, Row)))
 
-    def _read(self, *requests: Request) -> Reading:
-        """The reading of the last of a conversation's calls."""
-        classifier = Classifier(structure=self._structure, rules=self._rules, sessions=SessionBook())
+    def _read(self, request: Request) -> Reading:
         now = dt.datetime.now(dt.UTC)
-        for request in requests:
-            wishes, _ = caller_of(request.headers, {}, now)
-            session = "one conversation" if len(requests) > 1 else wishes.session
-            reading = classifier.read(request, msgspec.structs.replace(wishes, session=session), now)
-        return reading
+        caller, _ = caller_of(request.headers, {}, now)
+        return self._classifier.forgetful().read(request, caller, now)
 
 
 def _described(reading: Reading) -> Classified:

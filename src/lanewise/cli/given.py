@@ -7,6 +7,7 @@ gateway's. It sends nothing.
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from pathlib import Path
@@ -184,39 +185,31 @@ def dialect_of(body: Document) -> Dialect:
     return "messages" if str(body.get("model", "")).startswith("claude") else "chat"
 
 
-def requests_of(row: Row) -> tuple[Request, ...]:
-    """The calls of the conversation up to and including the row's text, so that a follow-up can inherit."""
+def conversation_of(row: Row) -> Request:
+    """The call by which an agent would send the row's text: the earlier prompts, the answer, the text."""
     messages: list[Document] = [{"role": "system", "content": row.system}] if row.system else []
-    ends: list[int] = []
     for earlier in row.history or ():
         if isinstance(earlier, dict):
             messages.append(earlier)
-            ends += [len(messages)] if earlier.get("role") == "user" else []
         else:
-            messages += [{"role": "user", "content": earlier}, {"role": "assistant", "content": "…"}]
-            ends.append(len(messages) - 1)
+            messages += [{"role": "user", "content": earlier}, {"role": "assistant", "content": ""}]
     if row.answer_head:
-        if messages and messages[-1] == {"role": "assistant", "content": "…"}:
+        if messages and messages[-1]["role"] == "assistant":
             messages.pop()
         messages.append({"role": "assistant", "content": row.answer_head})
     messages.append({"role": "user", "content": row.text})
-    headers = _headers_of(row.client or "")
-    return tuple(_chat(messages[:end], row, headers) for end in (*ends, len(messages)))
-
-
-def _chat(messages: list[Document], row: Row, headers: list[tuple[str, str]]) -> Request:
     body: Document = {"model": "", "messages": messages}
     if row.tools:
         offered = [f"tool_{n}" for n in range(row.tools)] if isinstance(row.tools, int) else row.tools
-        named = [{"type": "function", "function": {"name": t}} if isinstance(t, str) else t for t in offered]
-        body["tools"] = named
-    return _peeked("chat", "generate", "POST", _PATHS["chat"], headers, _encoded(body))
+        body["tools"] = [{"type": "function", "function": {"name": t}} if isinstance(t, str) else t for t in offered]
+    return _peeked("chat", "generate", "POST", _PATHS["chat"], _headers_of(row.client or ""), _encoded(body))
 
 
-def _headers_of(client: str) -> list[tuple[str, str]]:
+@functools.cache
+def _headers_of(client: str) -> tuple[tuple[str, str], ...]:
     """A header by which the classifier recognises `client`; none for a client it does not know."""
     for known in sentinels.load().clients:
         for sign in known.signs if known.name == client else ():
             if sign.where == "header":
-                return [(sign.header, sign.exact or sign.opening or sign.contains)]
-    return []
+                return ((sign.header, sign.exact or sign.opening or sign.contains),)
+    return ()
