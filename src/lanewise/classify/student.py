@@ -51,6 +51,9 @@ State: TypeAlias = tuple[float, ...]
 """A probability per skill and a 1, or empty: what the session was about before this text."""
 
 
+_EIGHT_BIT: Final = ("pieces", "vectors", "votes")
+
+
 class Facts(Value, frozen=True, kw_only=True):
     """What an artefact says of itself."""
 
@@ -70,6 +73,8 @@ class Weights(Value, frozen=True, kw_only=True):
     """(BUCKETS, d)"""
     vectors: Any
     """(vocabulary, d): whole words, the mean of their pieces included."""
+    votes: Any
+    """(PHRASES, skills + 1): what words and pairs of words speak for, whatever the rest says."""
     convolution: Any
     """(3, d, d): the word before, the word, the word after."""
     convolution_bias: Any
@@ -121,7 +126,7 @@ class Student:
             loaded = {name: arrays[name] for name in arrays.files}
         facts = msgspec.json.decode(loaded.pop("facts").tobytes(), type=Facts)
         vocabulary = loaded.pop("vocabulary").tobytes().decode().split("\x00")
-        for name in ("pieces", "vectors"):
+        for name in _EIGHT_BIT:
             loaded[name] = loaded[name] * loaded.pop(f"{name}_scale")
         weights = Weights(**{name: np.ascontiguousarray(array, np.float32) for name, array in loaded.items()})
         return cls(facts=facts, weights=weights, vocabulary=vocabulary)
@@ -147,14 +152,17 @@ class Student:
             state: `Guess.state` of the text before, empty where there was none.
         """
         w = self._weights
-        encoded = self._encode(parted.prose or text)
+        text_read, answer_read = text_tokens(parted.prose or text), answer_tokens(answer)
+        encoded = self._encode(text_read)
         alone = encoded @ w.alone + w.alone_bias
         before: Floats = np.asarray(state, np.float32) if state else np.zeros(COUNT + 1, np.float32)
         context = context_of(agentic=agentic, earlier=bool(state), answer=answer)
         measures = np.asarray(shape(text, parted, points, SKILLS) + context, np.float32)
-        read = np.concatenate((encoded, measures, self._encode_answer(answer), before))
+        read = np.concatenate((encoded, measures, self._encode_answer(answer_read), before))
         hidden = np.maximum(read @ w.hidden + w.hidden_bias, 0.0)
-        logits = hidden @ w.output + w.output_bias
+        phrases = phrases_of(text_read, answer_read)
+        votes = np.add.reduce(w.votes[phrases]) / math.sqrt(len(phrases))
+        logits = hidden @ w.output + w.output_bias + votes
         probabilities = softmax(logits[:COUNT] / self.facts.temperature)
         return Guess(
             probabilities=tuple(probabilities.tolist()),
@@ -168,20 +176,20 @@ class Student:
         state: State = ()
         for prose in proses:
             before: Floats = np.asarray(state, np.float32) if state else np.zeros(COUNT + 1, np.float32)
-            state = _next_state(self._encode(prose) @ w.alone + w.alone_bias, before)
+            state = _next_state(self._encode(text_tokens(prose)) @ w.alone + w.alone_bias, before)
         return state
 
-    def _encode(self, prose: str) -> Floats:
+    def _encode(self, found: list[str]) -> Floats:
         w = self._weights
-        vectors = self._vectors(words.tokens(prose, head=HEAD_TOKENS, tail=TAIL_TOKENS))
+        vectors = self._vectors(found)
         mixed = vectors @ w.convolution[1] + w.convolution_bias
         mixed[1:] += vectors[:-1] @ w.convolution[0]
         mixed[:-1] += vectors[1:] @ w.convolution[2]
         heard = vectors + np.maximum(mixed, 0.0)
         return np.concatenate((_attended(heard, w.attention), np.maximum.reduce(heard)))
 
-    def _encode_answer(self, answer: str) -> Floats:
-        return _attended(self._vectors(answer_tokens(answer)), self._weights.answer_attention)
+    def _encode_answer(self, found: list[str]) -> Floats:
+        return _attended(self._vectors(found), self._weights.answer_attention)
 
     def _vectors(self, found: list[str]) -> Floats:
         row = self._row
@@ -211,6 +219,16 @@ def context_of(*, agentic: bool, earlier: bool, answer: str) -> list[float]:
     return [float(agentic), float(earlier), float(bool(answer)), float(answer.rstrip().endswith("?"))]
 
 
+def text_tokens(prose: str) -> list[str]:
+    """The tokens read of what a user wrote."""
+    return words.tokens(prose, head=HEAD_TOKENS, tail=TAIL_TOKENS)
+
+
+def phrases_of(text: list[str], answer: list[str]) -> list[int]:
+    """The buckets of all that votes."""
+    return words.phrases(text, part="text") + words.phrases(answer, part="answer")
+
+
 def answer_tokens(answer: str) -> list[str]:
     """The tokens read of an answer: its beginning, a mark, and its end, where agents ask what to do next."""
     opening = words.tokens(answer, head=ANSWER_HEAD_TOKENS, tail=0) if len(answer) > ANSWER_TAIL_CHARS else []
@@ -225,7 +243,7 @@ def to_bytes(facts: Facts, weights: Weights, vocabulary: list[str]) -> bytes:
     }
     for name in weights.__struct_fields__:
         array = getattr(weights, name)
-        if name in {"pieces", "vectors"}:
+        if name in _EIGHT_BIT:
             scale = np.maximum(np.abs(array).max(axis=0), 1e-6) / 127
             arrays[name] = np.rint(array / scale).astype(np.int8)
             arrays[f"{name}_scale"] = scale.astype(np.float32)

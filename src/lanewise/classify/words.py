@@ -6,12 +6,16 @@ vectors and no skills.
 
 from __future__ import annotations
 
+import itertools
 import re
 import zlib
 
 BUCKETS = 1 << 15
 """Rows of the table of word pieces. A word of our data has about ten pieces; a clash now and then costs less than
 a table twice the size."""
+
+PHRASES = 1 << 16
+"""Rows of the table of words and pairs of words, as votes for skills."""
 
 END = "\n"
 """The token of a line's end, and all there is in an empty text."""
@@ -42,6 +46,16 @@ def tokens(text: str, *, head: int, tail: int) -> list[str]:
     if len(found) > head + tail:
         found = found[:head] + found[len(found) - tail :]
     return found or [END]
+
+
+def phrases(found: list[str], *, part: str) -> list[int]:
+    """Bucket numbers of the words and neighbouring pairs of `found`, each once; `part` keeps a text's parts apart."""
+    crc, mark = zlib.crc32, part.encode()
+    coded = [token.encode("utf-8", "surrogatepass") for token in found]
+    start = crc(mark)
+    buckets = {crc(word, start) & (PHRASES - 1) for word in coded}
+    buckets.update(crc(b"%b %b" % pair, start) & (PHRASES - 1) for pair in itertools.pairwise(coded))
+    return sorted(buckets)
 
 
 def pieces(word: str) -> list[int]:

@@ -217,7 +217,7 @@ _FAULTS: Final = (
     "  knowing the project are guessed at.",
     "- Debugging and code generation are confused most, above all in corrections of new work.",
     "- Written turns come from language models; what such models never think of asking is missing.",
-    "- The real turns are of 12 repositories and mostly of two people; other trades will differ. Outside English it has",
+    "- The real turns are mostly of two people; other trades will differ. Outside English it has",
     "  learnt from about 500 written turns in seven languages.",
     "- Figures were taken on the data on which epochs, sizes and weights were chosen, so they are a little optimistic.",
     "",

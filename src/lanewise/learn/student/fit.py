@@ -19,15 +19,15 @@ from lanewise.classify.rules import Rules
 from lanewise.classify.shape import shape
 from lanewise.classify.student import (
     COUNT,
-    HEAD_TOKENS,
     SKILLS,
-    TAIL_TOKENS,
     Facts,
     Floats,
     Student,
     Weights,
     answer_tokens,
     context_of,
+    phrases_of,
+    text_tokens,
     to_bytes,
 )
 from lanewise.learn.student.network import (
@@ -67,8 +67,11 @@ class Recipe(NamedTuple):
     hidden_words: float = 0.1
     hidden_context: float = 0.1
     dropout: float = 0.3
-    word_at_least: int = 2
-    """Times a word must stand in the rows to get a vector of its own."""
+    hidden_phrases: float = 0.2
+    votes_rate: float = 2.0
+    """How much faster votes learn than the rest."""
+    at_least: int = 2
+    """Rows in which a word must stand to get a vector of its own, and a phrase to get votes."""
     seed: int = 1
 
 
@@ -80,19 +83,27 @@ class Encoded:
         self._bags: list[Whole] = []
         self._own: list[int] = []
         self._vocabulary = vocabulary
-        self.texts, self.answers, self.earlier = [], [], []
+        self.texts, self.answers, self.earlier, self.phrases = [], [], [], []
         measures = []
         for row in rows:
             parted = part(row.text)
-            self.texts.append(self._text(row.text))
-            self.answers.append(self._index(answer_tokens(row.answer)))
+            text, answer = text_tokens(parted.prose or row.text), answer_tokens(row.answer)
+            self.texts.append(self._index(text))
+            self.answers.append(self._index(answer))
+            self.phrases.append(np.asarray(phrases_of(text, answer)))
             self.earlier.append([self._text(text) for text in row.earlier[-EARLIER:]])
             context = context_of(agentic=row.kind != "benchmark", earlier=bool(row.earlier), answer=row.answer)
             measures.append(shape(row.text, parted, rules.points(row.text, parted), SKILLS) + context)
         self.measures = np.asarray(measures, np.float32)
 
+    def keep_phrases(self, at_least: int) -> None:
+        """Forget the phrases that stand in fewer rows: nothing can be learnt from them but the rows themselves."""
+        rows = np.bincount(np.concatenate(self.phrases), minlength=words.PHRASES)
+        known = [one[rows[one] >= at_least] for one in self.phrases]
+        self.phrases = [one if len(one) else all_of_it[:1] for one, all_of_it in zip(known, self.phrases, strict=True)]
+
     def _text(self, text: str) -> Whole:
-        return self._index(words.tokens(part(text).prose or text, head=HEAD_TOKENS, tail=TAIL_TOKENS))
+        return self._index(text_tokens(part(text).prose or text))
 
     def _index(self, tokens: list[str]) -> Whole:
         for token in tokens:
@@ -123,6 +134,7 @@ class Encoded:
             texts=position[wide],
             answers=position[answers],
             measures=self.measures[rows],
+            phrases=[self.phrases[row] for row in rows],
             earlier=earlier,
         )
 
@@ -154,7 +166,7 @@ def vocabulary_of(rows: Sequence[Row], at_least: int) -> list[str]:
     """The words that get a vector of their own, in the order of their frequency."""
     counts: Counter[str] = Counter()
     for row in rows:
-        counts.update(set(words.tokens(part(row.text).prose or row.text, head=HEAD_TOKENS, tail=TAIL_TOKENS)))
+        counts.update(set(text_tokens(part(row.text).prose or row.text)))
     ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     return [word for word, count in ranked if count >= at_least]
 
@@ -185,6 +197,7 @@ class Trained:
             texts=nothing,
             answers=nothing,
             measures=nothing,
+            phrases=[],
             earlier=nothing,
         )
         p = {name: array for name, array in self.parameters.items() if name != "own"}
@@ -205,11 +218,12 @@ def train(
         progress: Told the epoch and its mean loss.
     """
     rng = np.random.default_rng(recipe.seed)
-    vocabulary = vocabulary_of(rows, recipe.word_at_least)
+    vocabulary = vocabulary_of(rows, recipe.at_least)
     encoded = Encoded(rows, {word: at + 1 for at, word in enumerate(vocabulary)}, rules)
+    encoded.keep_phrases(recipe.at_least)
     targets = targets_of(rows, weights_of(list(rows)))
     parameters = new_parameters(recipe.sizes, len(vocabulary), rng)
-    adam = Adam(parameters, decay=recipe.decay)
+    adam = Adam(parameters, decay=recipe.decay, faster={"votes": recipe.votes_rate})
     per_epoch = math.ceil(len(rows) / recipe.batch_rows)
     for epoch in range(recipe.epochs):
         order = rng.permutation(len(rows))
@@ -247,6 +261,7 @@ def _masks(batch: Batch, recipe: Recipe, rng: np.random.Generator) -> Masks:
         tokens=tokens,
         own=kept(len(batch.own), hidden=recipe.hidden_words),
         context=kept(rows, 1, hidden=recipe.hidden_context),
+        phrases=kept(sum(map(len, batch.phrases)), hidden=recipe.hidden_phrases),
         alone=kept(texts, sizes.text, hidden=recipe.dropout) * np.float32(scale),
         read=kept(rows, sizes.read, hidden=recipe.dropout) * np.float32(scale),
         hidden=kept(rows, sizes.hidden, hidden=recipe.dropout) * np.float32(scale),
