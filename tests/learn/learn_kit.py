@@ -16,7 +16,9 @@ ASKS = {
     "planning": ["how should we design the {}", "what are the options for the {}", "let's plan the {} first"],
 }
 THINGS = ["parser", "importer", "menu", "cache", "worker", "report", "login", "queue", "editor", "timer"]
-SMALL = Recipe(sizes=Sizes(vector=16, heads=2, hidden=24), epochs=12, batch_rows=16, rate=1e-2)
+SMALL = Recipe(
+    sizes=Sizes(vector=16, heads=2, hidden=24), epochs=12, batch_rows=16, rate=1e-2, dropout=0.2, hidden_tokens=0.1
+)
 
 
 def rows(count: int, *, group: str, kind: str = "real", seed: int = 0) -> list[Row]:
@@ -50,7 +52,8 @@ def write_files(folder, repos: dict[str, int]):
     pool, labels = [], []
     for repo, count in repos.items():
         for row in rows(count, group=repo):
-            head = {"id": row.key, "repo": repo, "prompt": row.text, "session": "s"}
+            key = hashlib.sha256(row.key.encode()).hexdigest()[:12]
+            head = {"id": key, "repo": repo, "prompt": row.text, "session": "s"}
             context = {
                 "prev_prompts": list(row.earlier),
                 "prev_answer_head": row.answer,
@@ -59,9 +62,7 @@ def write_files(folder, repos: dict[str, int]):
             pool.append(head | context)
             digest = hashlib.sha256(row.text.encode()).hexdigest()[:16]
             turn = "followup" if row.followup else "main"
-            labels.append(
-                {"id": row.key, "sha256": digest, "turn": turn, "skill": row.skill, "second": None, "sure": 3}
-            )
+            labels.append({"id": key, "sha256": digest, "turn": turn, "skill": row.skill, "second": None, "sure": 3})
     written = [
         {"text": row.text, "skill": row.skill, "turn": "main"} for row in rows(60, group="invented", kind="invented")
     ]

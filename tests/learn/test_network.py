@@ -35,7 +35,6 @@ def _case():
         texts=np.asarray([[0, 1, 2], [3, 0, none], [4, none, none], [1, 1, 2], [5, 2, none], [0, 5, none]]),
         answers=np.asarray([[1, 2], [5, none], [0, 0]]),
         measures=rng.standard_normal((3, MEASURES)),
-        phrases=[np.asarray([7, 9]), np.asarray([7]), np.asarray([2, 3, 5])],
         earlier=np.asarray([[3, 4], [-1, 5], [-1, -1]]),
     )
     skills = rng.random((3, COUNT))
@@ -49,7 +48,6 @@ def _case():
         tokens=np.asarray([[1, 0, 1], [1, 1, 1], [1, 1, 1], [1, 1, 1], [1, 1, 1], [1, 1, 1.0]]),
         own=np.asarray([1, 0, 1, 1, 1, 1.0]),
         context=np.asarray([[1.0], [1.0], [0.0]]),
-        phrases=np.asarray([1, 1, 1, 0, 1, 1.0]),
         alone=rng.integers(0, 2, (6, SIZES.text)) * 2.0,
         read=rng.integers(0, 2, (3, SIZES.read)) * 2.0,
         hidden=rng.integers(0, 2, (3, SIZES.hidden)) * 2.0,

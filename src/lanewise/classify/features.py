@@ -57,9 +57,8 @@ the work at all; failures come next because they are evidence and not guesses. H
 _ASK_SHARE = 0.3
 """Of the input length's weight, what goes to the user's own words; the rest to the prompt as a whole."""
 
-_STEP = re.compile(
-    r"(?m)^\s*(?:[-*\u2022]|\d{1,2}[.)])\s+\S|\b(?:then|afterwards|after that|and also|next|finally)\b", re.IGNORECASE
-)
+_ITEM = re.compile(r"(?m)^[ \t]{0,8}(?:[-*\u2022]|\d{1,2}[.)])[ \t]+\S")
+_CHAINS = (" then ", " after that", " afterwards", " and also ", " finally ", " next, ")
 """Marks of one more thing to do: an item of a list, or a word that chains."""
 
 
@@ -88,9 +87,10 @@ class Course(Value, frozen=True, kw_only=True):
 
 def measure(text: str, parted: Parted) -> Ask:
     """Measure the user's words, harness text removed, parted already."""
-    files = len(set(_FILE.findall(text))) if "." in text else 0
+    files = len(set(_FILE.findall(" ".join(word for word in text.split() if "." in word))))
     share = parted.code_chars / parted.chars if parted.chars else 0.0
-    steps = len(_STEP.findall(parted.prose))
+    lower = parted.prose.lower()
+    steps = sum(lower.count(chain) for chain in _CHAINS) + len(_ITEM.findall(parted.prose))
     return Ask(chars=parted.chars, code_share=round(share, 3), files_named=files, steps=steps)
 
 
@@ -141,7 +141,7 @@ def complexity(*, tokens: int, tools: int, ask: Ask, course: Course) -> dict[str
     """
     calls_per_task = course.depth / max(1, course.tasks)
     length = (1 - _ASK_SHARE) * _log(tokens, full=128_000, scale=1_000) + _ASK_SHARE * _log(
-        ask.chars, full=1_300, scale=100
+        ask.chars, full=900, scale=100
     )
     chained = (
         0.4 * _log(ask.steps, full=8, scale=1)

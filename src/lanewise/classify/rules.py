@@ -1,7 +1,7 @@
 """Score the skills of a user's words by cues, for the student to weigh.
 
 The cues stand in `cues.toml`, so that a weight is changed by a reviewed line of data. Words are read from prose only
-and at full weight only near both ends, because people say what they want first or last and paste material between.
+and near both ends, because people say what they want first or last and paste material between.
 This file sees one text and nothing of its session.
 """
 
@@ -21,8 +21,7 @@ from lanewise.journey import Skill, Value
 _OPENING_CHARS = 300
 _CLOSING_CHARS = 150
 _NEAR_CHARS = _OPENING_CHARS + _CLOSING_CHARS
-_FAR_SHARE = 0.5
-"""What a cue is worth between the opening and the closing of a long text."""
+"""A cue between the opening and the closing of a long text is not heard."""
 
 _LEADING_WORDS = 12
 """How far into a text the leading verb is looked for."""
@@ -75,12 +74,8 @@ class Rules:
         prose = parted.prose
         long = len(prose) > _NEAR_CHARS
         words = _words(f"{prose[:_OPENING_CHARS]}\n{prose[-_CLOSING_CHARS:]}" if long else prose)
-        near = _cues(words, self._anywhere)
-        _count(self._leading, (self._leading_verb(words),), 1.0, totals)
-        _count(self._anywhere, near, 1.0, totals)
-        if long:
-            far = _cues(_words(prose[_OPENING_CHARS:-_CLOSING_CHARS]), self._anywhere)
-            _count(self._anywhere, far - near, _FAR_SHARE, totals)
+        _count(self._leading, (self._leading_verb(words),), totals)
+        _count(self._anywhere, _cues(words, self._anywhere), totals)
         for shape, pattern in self._shapes:
             if any(mark in text for mark in shape.marks) and pattern.search(text):
                 totals[shape.skill] = totals.get(shape.skill, 0.0) + shape.points
@@ -110,7 +105,7 @@ def _cues(words: list[str], table: _Points) -> set[str]:
     return seen & table.keys()
 
 
-def _count(table: _Points, words: Iterable[str], share: float, totals: dict[Skill, float]) -> None:
+def _count(table: _Points, words: Iterable[str], totals: dict[Skill, float]) -> None:
     for word in words:
         for skill, points in table.get(word, ()):
-            totals[skill] = totals.get(skill, 0.0) + points * share
+            totals[skill] = totals.get(skill, 0.0) + points

@@ -10,17 +10,17 @@ import math
 from lanewise.classify.prose import Parted
 from lanewise.journey import Skill
 
-MARKS = (
-    "```", "?", "error", "traceback", "/", "@", "[image", "http", "\n", "{", "test", ".md", "1.", "- ", "!", ":", "<",
-    "plan", "commit", "doc",
-)  # fmt: skip
-"""Each is counted, twice at most."""
+MARKS = ("```", "?", "error", "traceback", "/", "@", "[image", "http", "\n", "{", ".md", "1.", "- ", "!", ":", "<")
+"""Each is counted in the whole text, twice at most."""
+
+WORDS = ("test", "plan", "commit", "doc")
+"""The same for prose alone: in pasted code these are names."""
 
 _MARKS_AT_MOST = 2
 _POINTS_SCALE = 3.0
 """Points of a cue that decides alone, see `cues.toml`."""
 
-SIZE = 8 + len(MARKS)
+SIZE = 8 + len(MARKS) + len(WORDS)
 """Numbers of one text, before the cues: one more per skill."""
 
 
@@ -38,5 +38,7 @@ def shape(text: str, parted: Parted, points: dict[Skill, float], skills: tuple[S
         float(chars > 300),
         float(text.startswith("/")),
     ]
-    marks = [min(_MARKS_AT_MOST, lower.count(mark)) / _MARKS_AT_MOST for mark in MARKS]
+    prose = parted.prose.lower()
+    counts = [lower.count(mark) for mark in MARKS] + [prose.count(word) for word in WORDS]
+    marks = [min(_MARKS_AT_MOST, count) / _MARKS_AT_MOST for count in counts]
     return form + marks + [points.get(skill, 0.0) / _POINTS_SCALE for skill in skills]

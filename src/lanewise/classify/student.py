@@ -6,7 +6,9 @@ DESIGN
     vector of a text. To it come the form of the text with the cues of the rules (`shape`), the words of the answer
     it replies to, and the state of the session: the skills of the earlier texts, each weighed by how much it said
     on its own, since "yes, go on" says nothing. Two layers turn these into a probability per skill and one that the
-    text is a follow-up. All of it is about a dozen products of small matrices, in numpy and nothing else.
+    text is a follow-up. Beside them words and pairs of words vote for skills directly, which a network of this size
+    cannot learn as well from as few rows. All of it is about a dozen products of small matrices, in numpy and nothing
+    else.
 
     Vectors are kept as 8-bit numbers, weights as 16-bit ones. `learn.student` makes the artefact; `words` and
     `shape` are shared with it. It holds no text: a state is sixteen numbers.
@@ -15,6 +17,7 @@ DESIGN
 from __future__ import annotations
 
 import io
+import itertools
 import math
 from importlib import resources
 from typing import Any, Final, TypeAlias, get_args
@@ -74,7 +77,10 @@ class Weights(Value, frozen=True, kw_only=True):
     vectors: Any
     """(vocabulary, d): whole words, the mean of their pieces included."""
     votes: Any
-    """(PHRASES, skills + 1): what words and pairs of words speak for, whatever the rest says."""
+    """(PHRASES, skills): what words and pairs of words speak for, whatever the network says."""
+    measure_votes: Any
+    """(measures, skills)"""
+    votes_bias: Any
     convolution: Any
     """(3, d, d): the word before, the word, the word after."""
     convolution_bias: Any
@@ -153,17 +159,19 @@ class Student:
         """
         w = self._weights
         text_read, answer_read = text_tokens(parted.prose or text), answer_tokens(answer)
-        encoded = self._encode(text_read)
+        vectors = self._vectors(text_read + answer_read)
+        encoded = self._encode(vectors[: len(text_read)])
+        heard = _attended(vectors[len(text_read) :], w.answer_attention)
         alone = encoded @ w.alone + w.alone_bias
         before: Floats = np.asarray(state, np.float32) if state else np.zeros(COUNT + 1, np.float32)
         context = context_of(agentic=agentic, earlier=bool(state), answer=answer)
         measures = np.asarray(shape(text, parted, points, SKILLS) + context, np.float32)
-        read = np.concatenate((encoded, measures, self._encode_answer(answer_read), before))
+        read = np.concatenate((encoded, measures, heard, before))
         hidden = np.maximum(read @ w.hidden + w.hidden_bias, 0.0)
-        phrases = phrases_of(text_read, answer_read)
-        votes = np.add.reduce(w.votes[phrases]) / math.sqrt(len(phrases))
-        logits = hidden @ w.output + w.output_bias + votes
-        probabilities = softmax(logits[:COUNT] / self.facts.temperature)
+        logits = hidden @ w.output + w.output_bias
+        phrases = words.phrases(text_read)
+        votes = np.add.reduce(w.votes[phrases]) / math.sqrt(len(phrases)) + measures @ w.measure_votes + w.votes_bias
+        probabilities = softmax((logits[:COUNT] + votes) / self.facts.temperature)
         return Guess(
             probabilities=tuple(probabilities.tolist()),
             followup=sigmoid(float(logits[COUNT])),
@@ -176,20 +184,16 @@ class Student:
         state: State = ()
         for prose in proses:
             before: Floats = np.asarray(state, np.float32) if state else np.zeros(COUNT + 1, np.float32)
-            state = _next_state(self._encode(text_tokens(prose)) @ w.alone + w.alone_bias, before)
+            state = _next_state(self._encode(self._vectors(text_tokens(prose))) @ w.alone + w.alone_bias, before)
         return state
 
-    def _encode(self, found: list[str]) -> Floats:
+    def _encode(self, vectors: Floats) -> Floats:
         w = self._weights
-        vectors = self._vectors(found)
         mixed = vectors @ w.convolution[1] + w.convolution_bias
         mixed[1:] += vectors[:-1] @ w.convolution[0]
         mixed[:-1] += vectors[1:] @ w.convolution[2]
         heard = vectors + np.maximum(mixed, 0.0)
         return np.concatenate((_attended(heard, w.attention), np.maximum.reduce(heard)))
-
-    def _encode_answer(self, found: list[str]) -> Floats:
-        return _attended(self._vectors(found), self._weights.answer_attention)
 
     def _vectors(self, found: list[str]) -> Floats:
         row = self._row
@@ -197,7 +201,7 @@ class Student:
             rows = [row[word] for word in found]
         except KeyError:
             self._learn_words(found)
-            rows = [row[word] for word in found]
+            rows = [self._row[word] for word in found]
         return self._table[rows]
 
     def _learn_words(self, found: list[str]) -> None:
@@ -207,7 +211,7 @@ class Student:
             self._row = {word: row for row, word in enumerate(self._known)}
             new = [word for word in dict.fromkeys(found) if word not in self._row]
         buckets = [words.pieces(word) for word in new]
-        starts = np.cumsum([0, *map(len, buckets[:-1])])
+        starts = [0, *itertools.accumulate(map(len, buckets[:-1]))]
         sums = np.add.reduceat(self._weights.pieces[[one for many in buckets for one in many]], starts, axis=0)
         first = len(self._row)
         self._table[first : first + len(new)] = sums / np.asarray([[len(many)] for many in buckets], np.float32)
@@ -222,11 +226,6 @@ def context_of(*, agentic: bool, earlier: bool, answer: str) -> list[float]:
 def text_tokens(prose: str) -> list[str]:
     """The tokens read of what a user wrote."""
     return words.tokens(prose, head=HEAD_TOKENS, tail=TAIL_TOKENS)
-
-
-def phrases_of(text: list[str], answer: list[str]) -> list[int]:
-    """The buckets of all that votes."""
-    return words.phrases(text, part="text") + words.phrases(answer, part="answer")
 
 
 def answer_tokens(answer: str) -> list[str]:

@@ -26,7 +26,6 @@ from lanewise.classify.student import (
     Weights,
     answer_tokens,
     context_of,
-    phrases_of,
     text_tokens,
     to_bytes,
 )
@@ -46,6 +45,7 @@ from lanewise.learn.student.network import (
     word_vectors,
 )
 from lanewise.learn.student.rows import EARLIER, Row, weights_of
+from lanewise.learn.student.votes import Votes, fit_votes
 
 SECOND_SHARE: Final = {3: 0.05, 2: 0.15, 1: 0.30}
 """Of a row's target, what goes to the second choice, by how sure the reader was."""
@@ -56,20 +56,17 @@ class Recipe(NamedTuple):
 
     sizes: Sizes = Sizes()
     loss: Loss = Loss()
-    epochs: int = 8
+    epochs: int = 6
     batch_rows: int = 64
     rate: float = 3e-3
     warm_up: float = 0.15
     """Share of the steps in which the rate rises."""
     decay: float = 0.05
-    hidden_tokens: float = 0.1
+    hidden_tokens: float = 0.3
     """Share of tokens that a pass does not see; the other `hidden_*` likewise."""
-    hidden_words: float = 0.1
+    hidden_words: float = 0.3
     hidden_context: float = 0.1
-    dropout: float = 0.3
-    hidden_phrases: float = 0.2
-    votes_rate: float = 2.0
-    """How much faster votes learn than the rest."""
+    dropout: float = 0.5
     at_least: int = 2
     """Rows in which a word must stand to get a vector of its own, and a phrase to get votes."""
     seed: int = 1
@@ -90,17 +87,11 @@ class Encoded:
             text, answer = text_tokens(parted.prose or row.text), answer_tokens(row.answer)
             self.texts.append(self._index(text))
             self.answers.append(self._index(answer))
-            self.phrases.append(np.asarray(phrases_of(text, answer)))
+            self.phrases.append(np.asarray(words.phrases(text)))
             self.earlier.append([self._text(text) for text in row.earlier[-EARLIER:]])
             context = context_of(agentic=row.kind != "benchmark", earlier=bool(row.earlier), answer=row.answer)
             measures.append(shape(row.text, parted, rules.points(row.text, parted), SKILLS) + context)
         self.measures = np.asarray(measures, np.float32)
-
-    def keep_phrases(self, at_least: int) -> None:
-        """Forget the phrases that stand in fewer rows: nothing can be learnt from them but the rows themselves."""
-        rows = np.bincount(np.concatenate(self.phrases), minlength=words.PHRASES)
-        known = [one[rows[one] >= at_least] for one in self.phrases]
-        self.phrases = [one if len(one) else all_of_it[:1] for one, all_of_it in zip(known, self.phrases, strict=True)]
 
     def _text(self, text: str) -> Whole:
         return self._index(text_tokens(part(text).prose or text))
@@ -134,7 +125,6 @@ class Encoded:
             texts=position[wide],
             answers=position[answers],
             measures=self.measures[rows],
-            phrases=[self.phrases[row] for row in rows],
             earlier=earlier,
         )
 
@@ -174,8 +164,9 @@ def vocabulary_of(rows: Sequence[Row], at_least: int) -> list[str]:
 class Trained:
     """A network after training, in full precision."""
 
-    def __init__(self, parameters: Parameters, vocabulary: list[str], recipe: Recipe) -> None:
+    def __init__(self, parameters: Parameters, votes: Votes, vocabulary: list[str], recipe: Recipe) -> None:
         self.parameters = parameters
+        self.votes = votes
         self.vocabulary = vocabulary
         self.recipe = recipe
 
@@ -186,7 +177,9 @@ class Trained:
             forward(self.parameters, encoded.batch(np.arange(start, min(start + 256, len(rows)))), Masks()).logits
             for start in range(0, len(rows), 256)
         ]
-        return np.concatenate(parts)
+        logits = np.concatenate(parts)
+        logits[:, :COUNT] += self.votes.logits(encoded.phrases, encoded.measures)
+        return logits
 
     def artefact(self, facts: Facts) -> bytes:
         """The student as it ships."""
@@ -197,13 +190,17 @@ class Trained:
             texts=nothing,
             answers=nothing,
             measures=nothing,
-            phrases=[],
             earlier=nothing,
         )
         p = {name: array for name, array in self.parameters.items() if name != "own"}
-        return to_bytes(
-            facts, Weights(**p, vectors=word_vectors(self.parameters, whole, Masks())[:-1]), self.vocabulary
+        weights = Weights(
+            **p,
+            vectors=word_vectors(self.parameters, whole, Masks())[:-1],
+            votes=self.votes.phrases,
+            measure_votes=self.votes.measures,
+            votes_bias=self.votes.bias,
         )
+        return to_bytes(facts, weights, self.vocabulary)
 
 
 def train(
@@ -220,10 +217,9 @@ def train(
     rng = np.random.default_rng(recipe.seed)
     vocabulary = vocabulary_of(rows, recipe.at_least)
     encoded = Encoded(rows, {word: at + 1 for at, word in enumerate(vocabulary)}, rules)
-    encoded.keep_phrases(recipe.at_least)
     targets = targets_of(rows, weights_of(list(rows)))
     parameters = new_parameters(recipe.sizes, len(vocabulary), rng)
-    adam = Adam(parameters, decay=recipe.decay, faster={"votes": recipe.votes_rate})
+    adam = Adam(parameters, decay=recipe.decay)
     per_epoch = math.ceil(len(rows) / recipe.batch_rows)
     for epoch in range(recipe.epochs):
         order = rng.permutation(len(rows))
@@ -238,7 +234,8 @@ def train(
             adam.step(grads, recipe.rate * _schedule((epoch * per_epoch + turn) / (recipe.epochs * per_epoch), recipe))
             lost += _cross_entropy(seen, wanted)
         progress(epoch, lost / per_epoch)
-    return Trained(parameters, vocabulary, recipe)
+    votes = fit_votes(encoded.phrases, encoded.measures, targets, at_least=recipe.at_least)
+    return Trained(parameters, votes, vocabulary, recipe)
 
 
 def _schedule(done: float, recipe: Recipe) -> float:
@@ -261,7 +258,6 @@ def _masks(batch: Batch, recipe: Recipe, rng: np.random.Generator) -> Masks:
         tokens=tokens,
         own=kept(len(batch.own), hidden=recipe.hidden_words),
         context=kept(rows, 1, hidden=recipe.hidden_context),
-        phrases=kept(sum(map(len, batch.phrases)), hidden=recipe.hidden_phrases),
         alone=kept(texts, sizes.text, hidden=recipe.dropout) * np.float32(scale),
         read=kept(rows, sizes.read, hidden=recipe.dropout) * np.float32(scale),
         hidden=kept(rows, sizes.hidden, hidden=recipe.dropout) * np.float32(scale),

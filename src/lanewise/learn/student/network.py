@@ -22,7 +22,7 @@ Whole = npt.NDArray[np.int64]
 Parameters = dict[str, Floats]
 
 MEASURES: Final = SHAPE_SIZE + len(SKILLS) + CONTEXT_SIZE
-TABLES: Final = ("pieces", "own", "votes")
+TABLES: Final = ("pieces", "own")
 """Parameters of which a batch touches few rows."""
 
 _FAR_BELOW = -1e9
@@ -60,8 +60,6 @@ class Batch(NamedTuple):
     """(B, La)"""
     measures: Floats
     """(B, MEASURES)"""
-    phrases: list[Whole]
-    """Words and pairs of each row's text and answer, by bucket."""
     earlier: Whole
     """(B, depth) index into N of the earlier texts, oldest first and to the right; -1 for none."""
 
@@ -92,7 +90,6 @@ def new_parameters(sizes: Sizes, vocabulary: int, rng: np.random.Generator, dtyp
     return {
         "pieces": drawn(words.BUCKETS, d, scale=0.08),
         "own": drawn(vocabulary + 1, d, scale=0.08),
-        "votes": np.zeros((words.PHRASES, COUNT + 1), dtype),
         "convolution": drawn(3, d, d, scale=(3 * d) ** -0.5),
         "convolution_bias": np.zeros(d, dtype),
         "attention": layer(d, sizes.heads),
@@ -115,8 +112,6 @@ class Masks(NamedTuple):
     """(U,) 0 for a word that is known by its pieces alone."""
     context: Floats | None = None
     """(B, 1) 0 where answer and earlier texts are hidden."""
-    phrases: Floats | None = None
-    """One per phrase of the batch, 0 for one that is not seen."""
     alone: Floats | None = None
     read: Floats | None = None
     hidden: Floats | None = None
@@ -148,7 +143,7 @@ def forward(p: Parameters, batch: Batch, masks: Masks) -> Pass:
     before = read @ p["hidden"] + p["hidden_bias"]
     hidden = np.maximum(before, 0)
     hidden = hidden if masks.hidden is None else hidden * masks.hidden
-    logits = hidden @ p["output"] + p["output_bias"] + _votes(p, batch, masks)
+    logits = hidden @ p["output"] + p["output_bias"]
     kept = {
         "vectors": vectors, "text": text_kept, "seen": seen, "heard": heard, "answer": answer_kept,
         "state": state_kept, "read": read, "before": before, "hidden": hidden,
@@ -164,16 +159,6 @@ def word_vectors(p: Parameters, batch: Batch, masks: Masks) -> Floats:
     if masks.own is not None:
         own = own * masks.own[:, None]
     return np.concatenate((means + own, np.zeros((1, means.shape[1]), means.dtype)))
-
-
-def _votes(p: Parameters, batch: Batch, masks: Masks) -> Floats:
-    """(B, COUNT + 1): what the phrases of each row vote for, over the square root of their number."""
-    flat, starts, counts = _flat(batch.phrases)
-    votes = p["votes"][flat]
-    if masks.phrases is not None:
-        votes = votes * masks.phrases[:, None]
-    found: Floats = np.add.reduceat(votes, starts, axis=0) / np.sqrt(counts).astype(votes.dtype)
-    return found
 
 
 def _flat(bags: list[Whole]) -> tuple[Whole, Whole, Floats]:
@@ -246,7 +231,6 @@ def backward(p: Parameters, batch: Batch, masks: Masks, seen: Pass, targets: Tar
 
     g = of_logits(seen.logits, weight, weight * loss.followup)
     grads["output"], grads["output_bias"] = k["hidden"].T @ g, g.sum(0)
-    _votes_back(batch, masks, g, grads)
     g = g @ p["output"].T
     g = (g if masks.hidden is None else g * masks.hidden) * (k["before"] > 0)
     grads["hidden"], grads["hidden_bias"] = k["read"].T @ g, g.sum(0)
@@ -272,14 +256,6 @@ def backward(p: Parameters, batch: Batch, masks: Masks, seen: Pass, targets: Tar
     _scatter(g_vectors, batch.answers, g_heard)
     _tables_back(batch, masks, g_vectors[:-1], grads)
     return grads
-
-
-def _votes_back(batch: Batch, masks: Masks, g: Floats, grads: Parameters) -> None:
-    flat, _, counts = _flat(batch.phrases)
-    each = np.repeat(g / np.sqrt(counts).astype(g.dtype), counts[:, 0], axis=0)
-    if masks.phrases is not None:
-        each = each * masks.phrases[:, None]
-    grads["votes"], grads["votes_rows"] = _summed(flat, each)
 
 
 def _states_back(g_state: Floats, steps: Any, g_alone: Floats) -> None:
@@ -356,11 +332,9 @@ class Adam:
     BETA2: Final = 0.999
     EPSILON: Final = 1e-8
 
-    def __init__(self, parameters: Parameters, *, decay: float, faster: dict[str, float]) -> None:
-        """Take `parameters` to move; `faster` multiplies the rate of those it names."""
+    def __init__(self, parameters: Parameters, *, decay: float) -> None:
         self._p = parameters
         self._decay = decay
-        self._faster = faster
         self._first = {name: np.zeros_like(array) for name, array in parameters.items()}
         self._second = {name: np.zeros_like(array) for name, array in parameters.items()}
         self._steps = 0
@@ -378,5 +352,4 @@ class Adam:
             self._first[name][rows], self._second[name][rows] = first, second
             moved = (first / correction1) / (np.sqrt(second / correction2) + self.EPSILON)
             decay = 0.0 if name.endswith("_bias") else self._decay
-            pace = rate * self._faster.get(name, 1.0)
-            parameter[rows] = parameter[rows] * (1 - pace * decay) - pace * moved
+            parameter[rows] = parameter[rows] * (1 - rate * decay) - rate * moved

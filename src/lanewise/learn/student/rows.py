@@ -103,6 +103,8 @@ class _Prompt(msgspec.Struct):
 def real_turns(pool: Path, labels: Path) -> list[Row]:
     """The turns of `pool` that `labels` has a label for.
 
+    Half of the answers are cut to their heads, since that is all that some callers have.
+
     Raises:
         InputError: a file cannot be read, or a text is not the one that was labelled.
     """
@@ -117,11 +119,12 @@ def real_turns(pool: Path, labels: Path) -> list[Row]:
                 f"{pool}: turn {turn.id!r} is not the text that was labelled", hint="get the pool it names"
             )
         head, tail = turn.prev_answer_head, turn.prev_answer_tail
+        whole = head if tail in head or int(turn.id[-1], 16) % 2 else f"{head}\n{tail}"
         rows.append(
             Row(
                 text=harness.spoken(turn.prompt),
                 earlier=tuple(map(harness.spoken, turn.prev_prompts[-EARLIER:])),
-                answer=head if tail in head else f"{head}\n{tail}",
+                answer=whole,
                 skill=label.skill,
                 second=label.second,
                 followup=label.turn == "followup",
