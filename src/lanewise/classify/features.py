@@ -141,7 +141,7 @@ def complexity(*, tokens: int, tools: int, ask: Ask, course: Course) -> dict[str
     """
     calls_per_task = course.depth / max(1, course.tasks)
     length = (1 - _ASK_SHARE) * _log(tokens, full=128_000, scale=1_000) + _ASK_SHARE * _log(
-        ask.chars, full=900, scale=100
+        ask.chars, full=600, scale=100
     )
     chained = (
         0.4 * _log(ask.steps, full=8, scale=1)

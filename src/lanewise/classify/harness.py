@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import re
 
-HEAD_CHARS = 600
-TAIL_CHARS = 300
-"""Room for the 88 tokens that the student reads; people ask first or last, and what they paste between costs time."""
+HEAD_CHARS = 400
+TAIL_CHARS = 200
+"""Room for the 64 tokens that the student reads; people ask first or last, and what they paste between costs time."""
 
 _READ_CHARS = 16_384
 """Most characters looked at from either end of one text; bounds the work on a hostile input."""

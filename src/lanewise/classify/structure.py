@@ -78,7 +78,7 @@ class Sighting(Value, frozen=True, kw_only=True):
 
     turn: Turn
     spoken: str = ""
-    """What the user wrote in the message that decided, harness text removed; at most 900 characters."""
+    """What the user wrote in the message that decided, harness text removed; at most 600 characters."""
     subagent: bool = False
     """The call belongs to a sub-agent, whatever its turn."""
     headless: bool = False

@@ -14,7 +14,7 @@ RECENT = 6
 
 TEXT_HEAD = 4096
 TEXT_TAIL = 4096
-"""Characters kept of a long text. Classification reads 900; the rest is room for harness text around it."""
+"""Characters kept of a long text. Classification reads 600; the rest is room for harness text around it."""
 
 SYSTEM_HEAD = 600
 """Characters kept of each system text: sentinels are openings."""
