@@ -24,10 +24,10 @@ from lanewise.gateway import Gateway, Handler, application, bound_socket, is_loo
 from lanewise.journey import CallRecord, Dialect
 from lanewise.ledger import LedgerWriter
 from lanewise.money import PriceBook
-from lanewise.router import Router, World
+from lanewise.router import Router, SecondOpinion, World
 from lanewise.store import Database, open_database
 from lanewise.telemetry import Telemetry, export_span, log_call, log_refusal, tracer_for
-from lanewise.upstream import Health, HttpTransport, Transport
+from lanewise.upstream import Health, Hosted, HttpTransport, Transport
 from lanewise.upstream.discovery import is_ourselves
 
 log = logging.getLogger("lanewise")
@@ -78,6 +78,10 @@ class Books:
         """A bug of ours sent a call to the baseline."""
         self._telemetry.routing_failed()
 
+    def asked(self, source: str, outcome: str) -> None:
+        """A second opinion was asked for."""
+        self._telemetry.asked(source, outcome)
+
     def refused(self, call_id: str, dialect: Dialect | None, error: LanewiseError) -> None:
         """A call was refused before it was routed: it has no decision and so no row, but the operator hears of it."""
         self._telemetry.refused(dialect, error.code)
@@ -96,12 +100,14 @@ class App:
         database: Database,
         transport: Transport,
         prices: PriceBook,
+        opinions: tuple[SecondOpinion, ...],
     ) -> None:
         self.settings = settings
         self.port = port
         self.database = database
         self._env = env
         self._prices = prices
+        self._transport = transport
         self.writer = LedgerWriter(database, time.monotonic)
         self._telemetry = Telemetry(
             models=lambda: self.router.world.settings.models, providers=lambda: self.router.world.providers
@@ -113,7 +119,7 @@ class App:
         )
         books = Books(self.writer, self._telemetry, env, settings.server.log)
         self.router = Router(
-            world=World(settings, env, prices),
+            world=World(settings, env, prices, opinions=opinions),
             classifier=Classifier.load(),
             transport=transport,
             health=self.health,
@@ -132,7 +138,8 @@ class App:
         """Serve the next calls under `settings`; address and database stay those of the start.
 
         Raises:
-            StartError: A gateway that others can reach would be left without keys, or would call itself.
+            StartError: A gateway that others can reach would be left without keys, or would call itself, or somebody
+                who is to be asked for skills cannot be.
         """
         where = self.settings.server
         if not settings.keys and not is_loopback(where.host):
@@ -141,7 +148,8 @@ class App:
                 hint="keep one [keys.NAME], or restart on 127.0.0.1",
             )
         _refuse_loop(settings, where.host, self.port)
-        self.router.use(World(settings, self._env, self._prices))
+        opinions = second_opinions(settings, self._env, self._transport)
+        self.router.use(World(settings, self._env, self._prices, opinions=opinions))
 
     def problems(self) -> list[str]:
         """Why calls cannot be served properly now."""
@@ -172,27 +180,45 @@ def database_url(settings: Settings) -> str:
     return settings.server.database_url or str(data_dir(settings) / "ledger.db")
 
 
+def second_opinions(settings: Settings, env: Mapping[str, str], transport: Transport) -> tuple[SecondOpinion, ...]:
+    """Who is asked where the student is unsure, in this order; nobody by default.
+
+    Raises:
+        StartError: The key of the hosted classifier is not set.
+        ConfigError: Its price is no amount.
+    """
+    hosted = settings.classify.hosted
+    return () if hosted is None else (Hosted.of(hosted, env, transport),)
+
+
 @asynccontextmanager
 async def running(settings: Settings, *, env: Mapping[str, str]) -> AsyncIterator[tuple[App, str]]:
     """A gateway that listens, as (app, base URL); leaving drains the streams and flushes the ledger.
 
     Raises:
-        StartError: The address cannot be used.
+        StartError: The address cannot be used, or who is to be asked for skills cannot be.
         StoreError: The ledger's database cannot be used.
         ConfigError: A price in the data folder cannot be read.
     """
     where = settings.server
     listener = bound_socket(where.host, where.port, has_keys=bool(settings.keys))
     host, port = listener.getsockname()[:2]
+    transport = HttpTransport(connect_s=settings.upstream.connect_s)
     try:
         _refuse_loop(settings, host, port)
+        opinions = second_opinions(settings, env, transport)
         database = open_database(database_url(settings))
     except LanewiseError:
         listener.close()
         raise
-    transport = HttpTransport(connect_s=settings.upstream.connect_s)
     app = App(
-        settings, port=port, env=env, database=database, transport=transport, prices=PriceBook.load(data_dir(settings))
+        settings,
+        port=port,
+        env=env,
+        database=database,
+        transport=transport,
+        prices=PriceBook.load(data_dir(settings)),
+        opinions=opinions,
     )
     app.writer.start()
     http = server(app.asgi, drain_s=where.drain_s, body_timeout_s=where.body_timeout_s)

@@ -147,6 +147,14 @@ def test_fallbacks_are_counted_by_their_reason():
     assert counted(metrics, "lanewise_fallbacks_total") == {("upstream_failed",): 1.0, ("routing_error",): 2.0}
 
 
+def test_second_opinions_are_counted_by_who_was_asked_and_what_came_of_it():
+    metrics = telemetry()
+    for outcome in ("labelled", "timeout", "timeout"):
+        metrics.asked("hosted", outcome)
+    counts = counted(metrics, "lanewise_second_opinions_total")
+    assert counts == {("labelled", "hosted"): 1.0, ("timeout", "hosted"): 2.0}
+
+
 def test_times_are_observed_in_seconds_and_an_absent_first_byte_is_not():
     metrics = telemetry()
     metrics.call_finished(made_call(overhead_us=150, first_byte_us=250_000))
