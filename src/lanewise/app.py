@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import functools
 import gc
 import logging
 import random
@@ -18,13 +19,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from lanewise.classify import Classifier
+from lanewise.classify.encoder import HEAD_FILE, SkillEncoder
 from lanewise.config import Loaded, Settings
 from lanewise.errors import LanewiseError, StartError
 from lanewise.gateway import Gateway, Handler, application, bound_socket, is_loopback, server
 from lanewise.journey import CallRecord, Dialect
 from lanewise.ledger import LedgerWriter
 from lanewise.money import PriceBook
-from lanewise.router import Router, SecondOpinion, World
+from lanewise.router import Router, SecondOpinion, Threaded, World
 from lanewise.store import Database, open_database
 from lanewise.telemetry import Telemetry, export_span, log_call, log_refusal, tracer_for
 from lanewise.upstream import Health, Hosted, HttpTransport, Transport
@@ -138,8 +140,8 @@ class App:
         """Serve the next calls under `settings`; address and database stay those of the start.
 
         Raises:
-            StartError: A gateway that others can reach would be left without keys, or would call itself, or somebody
-                who is to be asked for skills cannot be.
+            StartError: A gateway that others can reach would be left without keys, or would call itself.
+            LanewiseError: As of `second_opinions`.
         """
         where = self.settings.server
         if not settings.keys and not is_loopback(where.host):
@@ -184,11 +186,24 @@ def second_opinions(settings: Settings, env: Mapping[str, str], transport: Trans
     """Who is asked where the student is unsure, in this order; nobody by default.
 
     Raises:
+        InputError: The encoder's folder cannot be used.
         StartError: The key of the hosted classifier is not set.
         ConfigError: Its price is no amount.
     """
-    hosted = settings.classify.hosted
-    return () if hosted is None else (Hosted.of(hosted, env, transport),)
+    found: list[SecondOpinion] = []
+    if settings.classify.encoder:
+        folder = Path(settings.classify.encoder).expanduser()
+        head = folder / HEAD_FILE
+        found.append(_encoder(folder, head.stat().st_mtime if head.exists() else 0.0))
+    if settings.classify.hosted is not None:
+        found.append(Hosted.of(settings.classify.hosted, env, transport))
+    return tuple(found)
+
+
+@functools.lru_cache(maxsize=1)
+def _encoder(folder: Path, learnt_at: float) -> SecondOpinion:  # noqa: ARG001 - a new head is another encoder
+    """The encoder in `folder`. Loading stops the loop for 0.1 to 0.5 s: not at each reload, only where it changed."""
+    return Threaded(SkillEncoder.load(folder).read)
 
 
 @asynccontextmanager
@@ -196,7 +211,8 @@ async def running(settings: Settings, *, env: Mapping[str, str]) -> AsyncIterato
     """A gateway that listens, as (app, base URL); leaving drains the streams and flushes the ledger.
 
     Raises:
-        StartError: The address cannot be used, or who is to be asked for skills cannot be.
+        StartError: The address cannot be used.
+        LanewiseError: As of `second_opinions`.
         StoreError: The ledger's database cannot be used.
         ConfigError: A price in the data folder cannot be read.
     """

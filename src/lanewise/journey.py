@@ -172,7 +172,7 @@ class Opinion(Value, frozen=True, kw_only=True):
     """None where there is a fault."""
     fault: Literal["", "timeout", "unreached", "refused", "unreadable", "no_skill", "failed"] = ""
     """Why there is no label: no answer in time, no connection or a broken one, a status other than 200, no JSON of
-    the agreed shape, no label that names a skill, an error of the model's own."""
+    the agreed shape, no label that names a skill, an error of the encoder's runtime."""
     cost_pusd: int = 0
     """What asking cost."""
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
 
 import msgspec
 import pytest
-from router_kit import Client, House, Said, world_of
+from opinion_kit import WORDS, answer, body, house_of
+from router_kit import Client, world_of
 
 from lanewise.errors import NoCandidate
 from lanewise.journey import Caller, Opinion, SkillLabel
-from lanewise.router import SecondOpinion
 
-WORDS = "Something about the parser"
 ASKED_PUSD = 1_000_000_000  # a tenth of a cent
 PUSD = 1_000_000  # a dollar per million tokens is 10^6 pico-dollars per token
 
@@ -44,32 +42,6 @@ class Friend:
         if self.opinion is None:
             raise ZeroDivisionError(words)
         return self.opinion
-
-
-def house_of(*friends: SecondOpinion, sure_from: float = 0.9999, **changes: Any) -> House:
-    """A house whose student is unsure of all it reads, unless `sure_from` says otherwise."""
-    world = world_of(**changes)
-    world.opinions = friends
-    house = House(world)
-    student = house.classifier._student
-    student.facts = msgspec.structs.replace(student.facts, abstain_below=sure_from)
-    return house
-
-
-def body(text: str = WORDS, *, model: str = "big", loop: bool = False) -> bytes:
-    turns: list[dict[str, Any]] = [{"role": "user", "content": text}]
-    if loop:
-        call = {"type": "tool_use", "id": "t1", "name": "Read", "input": {}}
-        turns.append({"role": "assistant", "content": [call]})
-        turns.append({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "ok"}]})
-    return json.dumps({"model": model, "max_tokens": 100, "messages": turns}).encode()
-
-
-def answer(**usage: int) -> Said:
-    content = [{"type": "text", "text": "Done."}]
-    fields = {"id": "m", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn"}
-    used = usage or {"input_tokens": 10, "output_tokens": 5}
-    return Said(json.dumps({**fields, "content": content, "usage": used}).encode())
 
 
 # -- who is asked ------------------------------------------------------------------------------------------

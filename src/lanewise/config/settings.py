@@ -122,6 +122,13 @@ class HostedSettings(Section, frozen=True, kw_only=True):
 class ClassifySettings(Section, frozen=True, kw_only=True):
     """Who is asked for the skill of a task where the shipped student is unsure; nobody by default."""
 
+    encoder: Annotated[
+        str,
+        Meta(
+            description="Folder of a sentence encoder on this machine, see `lanewise learn encoder`; asked first. "
+            "Empty means none."
+        ),
+    ] = ""
     hosted: Annotated[
         HostedSettings | None,
         Meta(description="An endpoint that is sent at most 1,300 characters of the user's words."),

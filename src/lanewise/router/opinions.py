@@ -5,6 +5,7 @@ Whoever is asked sees the user's words and nothing else, never fails and never w
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -21,6 +22,21 @@ class SecondOpinion(Protocol):
 
     async def label(self, words: str) -> Opinion:
         """What `words` are about. Does not raise; ends within a time of its own."""
+
+
+class Threaded:
+    """A model of this process behind the same protocol: its arithmetic runs beside the event loop."""
+
+    def __init__(self, read: Callable[[str], SkillLabel]) -> None:
+        self._read = read
+
+    async def label(self, words: str) -> Opinion:
+        """See `SecondOpinion`."""
+        try:
+            return Opinion(source="encoder", label=await asyncio.to_thread(self._read, words))
+        except Exception as error:  # noqa: BLE001 - a stranger's runtime: whatever it is, somebody else may know
+            log.error("the encoder failed with %s", type(error).__name__)  # noqa: TRY400 - it may quote the prompt
+            return Opinion(source="encoder", fault="failed")
 
 
 async def ask(
