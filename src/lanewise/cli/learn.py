@@ -7,12 +7,17 @@ from pathlib import Path
 
 import click
 
+from lanewise.cli.label import label
+
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group("learn")
 def command() -> None:
     """Train what names skills, and label turns for it."""
+
+
+command.add_command(label)
 
 
 @command.command("encoder")
