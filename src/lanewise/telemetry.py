@@ -116,6 +116,8 @@ class Telemetry:
             self._of(self._tokens, model, "cache_write").inc(written)
             self._of(self._tokens, model, "output").inc(usage.output_tokens)
             self._count_money(outcome, model, served.lane, self._known(record.decision.baseline.model))
+        elif outcome.cost is not None:  # nobody answered, but a second opinion was paid for
+            self._of(self._cost, model, served.lane).inc(outcome.cost.total_pusd / 1e12)
         if outcome.served and outcome.served != record.decision.chosen:
             self._fallbacks.labels("upstream_failed").inc()
 

@@ -137,6 +137,13 @@ def test_a_call_without_usage_says_nothing_of_money_or_tokens():
         assert counted(metrics, name) == {}
 
 
+def test_a_second_opinion_on_a_call_that_nobody_answered_is_in_the_cost():
+    metrics = telemetry()
+    metrics.call_finished(made_call(status=502, error="connect_failed", usage=None, served=None, cost_pusd=10**9))
+    assert counted(metrics, "lanewise_cost_usd_total") == {("realtime", "big"): 0.001}
+    assert counted(metrics, "lanewise_tokens_total") == {}
+
+
 def test_fallbacks_are_counted_by_their_reason():
     metrics = telemetry()
     metrics.call_finished(made_call())

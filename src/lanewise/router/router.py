@@ -162,7 +162,7 @@ class Router:
         Raises:
             NoCandidate: Before anything was sent or recorded; the gateway tells it.
         """
-        world, dispatcher = self.world, self._dispatcher
+        world, dispatcher, started_at = self.world, self._dispatcher, self._utcnow()
         reading, decision = self.decide(request, caller)
         left: asyncio.CancelledError | None = None
         try:
@@ -178,7 +178,7 @@ class Router:
             decision=decision,
             call_id=call_id,
             received_at=received_at,
-            started_at=self._utcnow(),
+            started_at=started_at,
             monotonic=self._monotonic,
             prefixes=self._prefixes,
         )
