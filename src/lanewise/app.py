@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import functools
 import gc
 import logging
 import random
@@ -18,16 +19,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from lanewise.classify import Classifier
+from lanewise.classify.encoder import HEAD_FILE, SkillEncoder
 from lanewise.config import Loaded, Settings
 from lanewise.errors import LanewiseError, StartError
 from lanewise.gateway import Gateway, Handler, application, bound_socket, is_loopback, server
 from lanewise.journey import CallRecord, Dialect
 from lanewise.ledger import LedgerWriter
 from lanewise.money import PriceBook
-from lanewise.router import Router, World
+from lanewise.router import Router, SecondOpinion, Threaded, World
 from lanewise.store import Database, open_database
 from lanewise.telemetry import Telemetry, export_span, log_call, log_refusal, tracer_for
-from lanewise.upstream import Health, HttpTransport, Transport
+from lanewise.upstream import Health, Hosted, HttpTransport, Transport
 from lanewise.upstream.discovery import is_ourselves
 
 log = logging.getLogger("lanewise")
@@ -78,6 +80,10 @@ class Books:
         """A bug of ours sent a call to the baseline."""
         self._telemetry.routing_failed()
 
+    def asked(self, source: str, outcome: str) -> None:
+        """A second opinion was asked for."""
+        self._telemetry.asked(source, outcome)
+
     def refused(self, call_id: str, dialect: Dialect | None, error: LanewiseError) -> None:
         """A call was refused before it was routed: it has no decision and so no row, but the operator hears of it."""
         self._telemetry.refused(dialect, error.code)
@@ -96,12 +102,14 @@ class App:
         database: Database,
         transport: Transport,
         prices: PriceBook,
+        opinions: tuple[SecondOpinion, ...],
     ) -> None:
         self.settings = settings
         self.port = port
         self.database = database
         self._env = env
         self._prices = prices
+        self._transport = transport
         self.writer = LedgerWriter(database, time.monotonic)
         self._telemetry = Telemetry(
             models=lambda: self.router.world.settings.models, providers=lambda: self.router.world.providers
@@ -113,7 +121,7 @@ class App:
         )
         books = Books(self.writer, self._telemetry, env, settings.server.log)
         self.router = Router(
-            world=World(settings, env, prices),
+            world=World(settings, env, prices, opinions=opinions),
             classifier=Classifier.load(),
             transport=transport,
             health=self.health,
@@ -133,6 +141,7 @@ class App:
 
         Raises:
             StartError: A gateway that others can reach would be left without keys, or would call itself.
+            LanewiseError: As of `second_opinions`.
         """
         where = self.settings.server
         if not settings.keys and not is_loopback(where.host):
@@ -141,7 +150,8 @@ class App:
                 hint="keep one [keys.NAME], or restart on 127.0.0.1",
             )
         _refuse_loop(settings, where.host, self.port)
-        self.router.use(World(settings, self._env, self._prices))
+        opinions = second_opinions(settings, self._env, self._transport)
+        self.router.use(World(settings, self._env, self._prices, opinions=opinions))
 
     def problems(self) -> list[str]:
         """Why calls cannot be served properly now."""
@@ -172,27 +182,59 @@ def database_url(settings: Settings) -> str:
     return settings.server.database_url or str(data_dir(settings) / "ledger.db")
 
 
+def second_opinions(settings: Settings, env: Mapping[str, str], transport: Transport) -> tuple[SecondOpinion, ...]:
+    """Who is asked where the student is unsure, in this order; nobody by default.
+
+    Raises:
+        InputError: The encoder's folder cannot be used.
+        StartError: The key of the hosted classifier is not set.
+        ConfigError: Its price is no amount.
+    """
+    found: list[SecondOpinion] = []
+    if settings.classify.encoder:
+        folder = Path(settings.classify.encoder).expanduser()
+        head = folder / HEAD_FILE
+        found.append(_encoder(folder, head.stat().st_mtime if head.exists() else 0.0))
+    if settings.classify.hosted is not None:
+        found.append(Hosted.of(settings.classify.hosted, env, transport))
+    return tuple(found)
+
+
+@functools.lru_cache(maxsize=1)
+def _encoder(folder: Path, learnt_at: float) -> SecondOpinion:  # noqa: ARG001 - a new head is another encoder
+    """The encoder in `folder`. Loading stops the loop for 0.1 to 0.5 s: not at each reload, only where it changed."""
+    return Threaded(SkillEncoder.load(folder).read)
+
+
 @asynccontextmanager
 async def running(settings: Settings, *, env: Mapping[str, str]) -> AsyncIterator[tuple[App, str]]:
     """A gateway that listens, as (app, base URL); leaving drains the streams and flushes the ledger.
 
     Raises:
         StartError: The address cannot be used.
+        LanewiseError: As of `second_opinions`.
         StoreError: The ledger's database cannot be used.
         ConfigError: A price in the data folder cannot be read.
     """
     where = settings.server
     listener = bound_socket(where.host, where.port, has_keys=bool(settings.keys))
     host, port = listener.getsockname()[:2]
+    transport = HttpTransport(connect_s=settings.upstream.connect_s)
     try:
         _refuse_loop(settings, host, port)
+        opinions = second_opinions(settings, env, transport)
         database = open_database(database_url(settings))
     except LanewiseError:
         listener.close()
         raise
-    transport = HttpTransport(connect_s=settings.upstream.connect_s)
     app = App(
-        settings, port=port, env=env, database=database, transport=transport, prices=PriceBook.load(data_dir(settings))
+        settings,
+        port=port,
+        env=env,
+        database=database,
+        transport=transport,
+        prices=PriceBook.load(data_dir(settings)),
+        opinions=opinions,
     )
     app.writer.start()
     http = server(app.asgi, drain_s=where.drain_s, body_timeout_s=where.body_timeout_s)

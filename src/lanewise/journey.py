@@ -160,6 +160,21 @@ class SkillLabel(Value, frozen=True, kw_only=True):
     abstained: bool = False
     source: Literal["structure", "student", "inherited", "encoder", "hosted", "default"] = "student"
     """What decided: `default` stands where nothing could be read."""
+    asked_pusd: int = 0
+    """What asking somebody else for it cost, charged also where the answer was of no use; 0 on inherited labels."""
+
+
+class Opinion(Value, frozen=True, kw_only=True):
+    """What somebody else makes of words that the student is unsure of."""
+
+    source: Literal["encoder", "hosted"]
+    label: SkillLabel | None = None
+    """None where there is a fault."""
+    fault: Literal["", "timeout", "unreached", "refused", "unreadable", "no_skill", "failed"] = ""
+    """Why there is no label: no answer in time, no connection or a broken one, a status other than 200, no JSON of
+    the agreed shape, no label that names a skill, an error of the encoder's runtime."""
+    cost_pusd: int = 0
+    """What asking cost."""
 
 
 class Features(Value, frozen=True, kw_only=True):
@@ -294,6 +309,8 @@ class Cost(Value, frozen=True, kw_only=True):
     cache_read_pusd: int = 0
     cache_write_pusd: int = 0
     output_pusd: int = 0
+    classify_pusd: int = 0
+    """What was paid for the label; included in the total."""
     snapshot: str = ""
 
 

@@ -80,6 +80,12 @@ class Telemetry:
         self._refused = Counter(
             "lanewise_refused", "Calls refused before routing, by error code.", ["dialect", "code"], registry=registry
         )
+        self._opinions = Counter(
+            "lanewise_second_opinions",
+            "Questions for a skill that the student was unsure of, by who was asked and what came of it.",
+            ["source", "outcome"],
+            registry=registry,
+        )
         self._in_flight = Gauge("lanewise_in_flight", "Calls under way.", ["provider"], registry=registry)
         self._breaker = Gauge(
             "lanewise_breaker_state", "0 closed, 1 half open, 2 open.", ["provider"], registry=registry
@@ -110,12 +116,18 @@ class Telemetry:
             self._of(self._tokens, model, "cache_write").inc(written)
             self._of(self._tokens, model, "output").inc(usage.output_tokens)
             self._count_money(outcome, model, served.lane, self._known(record.decision.baseline.model))
+        elif outcome.cost is not None:  # nobody answered, but a second opinion was paid for
+            self._of(self._cost, model, served.lane).inc(outcome.cost.total_pusd / 1e12)
         if outcome.served and outcome.served != record.decision.chosen:
             self._fallbacks.labels("upstream_failed").inc()
 
     def routing_failed(self) -> None:
         """A bug of ours in classify, route or select sent the call to the baseline."""
         self._fallbacks.labels("routing_error").inc()
+
+    def asked(self, source: str, outcome: str) -> None:
+        """A second opinion was asked for; both words are of closed sets."""
+        self._of(self._opinions, source, outcome).inc()
 
     def refused(self, dialect: Dialect | None, code: str) -> None:
         """A call was refused before it was routed; `code` is one of `errors`."""

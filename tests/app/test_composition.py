@@ -16,10 +16,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from doubles import ScriptedUpstream, says
+from doubles import ScriptedUpstream, json_reply, replies, says
 from lanewise import app as root
 from lanewise.app import App, database_url, running
 from lanewise.config import (
+    ClassifySettings,
+    HostedSettings,
     KeySettings,
     Loaded,
     ModelSettings,
@@ -344,3 +346,87 @@ def test_a_bad_file_keeps_the_old_settings_and_says_why_and_a_good_one_mends_it(
 def test_a_file_that_vanishes_and_an_origin_that_is_no_file_do_not_end_the_watch(tmp_path: Path):
     gone = Loaded(settings=Settings(), origins={"a": Origin("LANEWISE_PORT")}, files=(tmp_path / "gone.toml",))
     assert root._stamps(gone) == (0.0,)
+
+
+# -- second opinions --------------------------------------------------------------------------------------
+
+UNCLEAR = "Something about the parser"
+
+
+def labelled(skill: str) -> Any:
+    return replies(json_reply(json.dumps([{"label": skill, "score": 1.0}]).encode()))
+
+
+def hosted(url: str, **changes: Any) -> ClassifySettings:
+    return ClassifySettings(
+        hosted=HostedSettings(**{"shape": "huggingface", "url": f"{url}/classify", "timeout_s": 5.0, **changes})
+    )
+
+
+def unsure(app: App) -> None:
+    student = app.router._classifier._student
+    student.facts = msgspec.structs.replace(student.facts, abstain_below=0.9999)
+
+
+def test_by_default_nobody_but_the_chosen_provider_is_called(tmp_path: Path, upstream: ScriptedUpstream):
+    """Whatever leaves the process leaves by the transport."""
+    sent: list[str] = []
+
+    async def main() -> None:
+        async with started(settings_of(tmp_path, upstream.url)) as (app, url):
+            unsure(app)
+            send = app._transport.send
+            app._transport.send = lambda sending: (sent.append(sending.url), send(sending))[1]  # type: ignore[method-assign]
+            assert (await chat(url, UNCLEAR))[0] == 200
+
+    run(main)
+    assert sent == [f"{upstream.url}/v1/chat/completions"]
+    assert len(upstream.requests) == 1
+
+
+def test_a_configured_classifier_is_asked_and_a_reload_replaces_it(tmp_path: Path, upstream: ScriptedUpstream):
+    async def main() -> None:
+        with ScriptedUpstream(labelled("data_sql")) as first, ScriptedUpstream(labelled("planning")) as second:
+            async with started(settings_of(tmp_path, upstream.url, classify=hosted(first.url))) as (app, url):
+                unsure(app)
+                await chat(url, UNCLEAR)
+                assert [request.json["inputs"] for request in first.requests] == [UNCLEAR]
+                app.use(settings_of(tmp_path, upstream.url, classify=hosted(second.url)))
+                await chat(url, "Another thing")
+                app.use(settings_of(tmp_path, upstream.url))
+                await chat(url, "A third thing")
+                text = (await get(url, "/metrics"))[1].decode()
+                assert 'lanewise_second_opinions_total{outcome="labelled",source="hosted"} 2.0' in text
+            assert (len(first.requests), len(second.requests), len(upstream.requests)) == (1, 1, 3)
+
+    run(main)
+
+
+def test_a_classifier_without_its_key_stops_the_start_and_frees_the_address(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    settings = settings_of(
+        tmp_path / "data",
+        server=ServerSettings(port=port, data=str(tmp_path / "data"), log="off"),
+        classify=hosted("http://127.0.0.1:9", api_key_env="CLASSIFY_KEY"),
+    )
+
+    async def main() -> None:
+        async with running(settings, env={}):
+            pytest.fail("it runs")
+
+    with pytest.raises(StartError, match="CLASSIFY_KEY is not set"):
+        run(main)
+    assert not (tmp_path / "data").exists()
+    socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_a_reload_to_a_classifier_without_its_key_keeps_the_old_world(tmp_path: Path, upstream: ScriptedUpstream):
+    async def main() -> None:
+        async with started(settings_of(tmp_path, upstream.url)) as (app, _):
+            before = app.router.world
+            with pytest.raises(StartError, match="CLASSIFY_KEY is not set"):
+                app.use(settings_of(tmp_path, classify=hosted(upstream.url, api_key_env="CLASSIFY_KEY")))
+            assert app.router.world is before
+
+    run(main)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from classify_kit import CLAUDE_CODE, HERE, NOW, REQUESTS, answer, recorded, request, results, user
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from lanewise.classify import Classifier
 from lanewise.classify.student import Student
-from lanewise.journey import Caller
+from lanewise.journey import Caller, SkillLabel
 
 BUG = user("The login page crashes with a TypeError")
 SHARED_CLASSIFIER = Classifier.load()
@@ -130,6 +131,61 @@ def test_a_failure_counts_until_the_task_ends(read):
     later = read(hinted(BUG, answer(), results(errors=2), answer(), *[results(), answer()] * 3, results()))
     fresh = read(hinted(BUG, answer(), user("Write unit tests for the tokenizer")))
     assert later.features.complexity_parts["prior_failure"] > fresh.features.complexity_parts["prior_failure"] == 0
+
+
+# -- second opinions ---------------------------------------------------------------------------------------
+
+BETTER = SkillLabel(skill="data_sql", confidence=0.9, source="hosted", asked_pusd=7)
+
+
+@pytest.fixture
+def unsure():
+    """A classifier whose student is sure of nothing."""
+    classifier = Classifier.load()
+    student = classifier._student
+    student.facts = msgspec.structs.replace(student.facts, abstain_below=0.9999)
+    return classifier
+
+
+def test_the_words_for_somebody_else_are_the_user_s_own(unsure):
+    text = "<system-reminder>Be brief.</system-reminder>Fix it"
+    assert unsure.words_of(hinted(user(text))) == "Fix it"
+    assert unsure.words_of(hinted(BUG, answer(), results())) == BUG.text
+    assert unsure.words_of(hinted(user("<system-reminder>Be brief.</system-reminder>"))) == ""
+
+
+def test_of_long_words_head_and_tail_are_kept_within_the_limit(unsure):
+    words = unsure.words_of(hinted(user("a" * 1300 + "b" * 700)))
+    assert words == "a" * 900 + "\n" + "b" * 399
+    assert len(words) == 1300
+
+
+def test_words_that_are_no_valid_unicode_are_mended(unsure):
+    assert unsure.words_of(hinted(user("Fix \ud800 it"))) == "Fix ? it"
+
+
+def test_a_better_label_is_inherited_by_the_task_and_was_paid_for_once(unsure):
+    first = unsure.read(hinted(BUG), Caller(), NOW)
+    corrected = unsure.correct(hinted(BUG), Caller(), first, BETTER)
+    assert corrected == msgspec.structs.replace(first, label=BETTER)
+    loop = unsure.read(hinted(BUG, answer(), results()), Caller(), NOW)
+    assert loop.label == msgspec.structs.replace(BETTER, source="inherited", asked_pusd=0)
+    approval = unsure.read(hinted(BUG, answer(), user("yes, go ahead")), Caller(), NOW)
+    assert approval.label == loop.label
+
+
+def test_a_better_label_that_comes_after_its_task_changes_no_other(unsure):
+    first = unsure.read(hinted(BUG), Caller(), NOW)
+    following = hinted(BUG, answer(), user("Write unit tests for the tokenizer"))
+    second = unsure.read(following, Caller(), NOW)
+    assert unsure.correct(hinted(BUG), Caller(), first, BETTER).label == BETTER
+    loop = unsure.read(hinted(BUG, answer(), user("Write unit tests"), answer(), results()), Caller(), NOW)
+    assert (loop.identity.task_id, loop.label.skill) == (second.identity.task_id, second.label.skill)
+
+
+def test_a_better_label_for_a_forgotten_session_is_used_once(unsure):
+    first = unsure.read(hinted(BUG), Caller(), NOW)
+    assert unsure.forgetful().correct(hinted(BUG), Caller(), first, BETTER).label == BETTER
 
 
 def test_no_text_of_the_user_is_in_the_reading(read):

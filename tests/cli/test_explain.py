@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from lanewise.cli import reasons
@@ -78,6 +79,17 @@ def test_the_headers_of_a_recorded_request_count(run, configured):
     found = json.loads(run("explain", "-", "--json", stdin=json.dumps(recorded)).stdout)
     assert (found["decision"]["reason"], found["decision"]["chosen"]["model"]) == ("caller_pin", "claude-haiku-5-5")
     assert found["reasons"]["caller_pin"] == reasons.DECISION["caller_pin"]
+
+
+def test_what_was_paid_for_the_skill_is_told(run, configured):
+    paid = made_call(9)
+    cost = msgspec.structs.replace(paid.outcome.cost, classify_pusd=5_000_000_000)
+    database = open_database(configured / "data" / "ledger.db")
+    with database.write() as connection:
+        save(connection, [msgspec.structs.replace(paid, outcome=msgspec.structs.replace(paid.outcome, cost=cost))])
+    database.close()
+    shown = run("explain", paid.call_id).stdout
+    assert "cost        $0.0200 (prices test-2026-11-22)\n            of it for the skill $0.0050\n" in shown
 
 
 @pytest.fixture

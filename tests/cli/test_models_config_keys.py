@@ -30,6 +30,10 @@ provider = "cloud"
 provider = "gpu"
 tier = "cheap"
 
+[classify.hosted]
+shape = "cohere"
+url = "https://user:hunter5@api.example/v1/classify?token=hunter6"
+
 [aliases]
 best = "claude-opus-5-5"
 

@@ -111,6 +111,9 @@ class _Tap:
     def routing_failed(self) -> None:
         self._books.routing_failed()
 
+    def asked(self, source: str, outcome: str) -> None:
+        self._books.asked(source, outcome)
+
 
 class RunningGateway:
     """`lanewise.app.running` in a thread."""

@@ -152,6 +152,7 @@ _COST = _strategy(
     cache_read_pusd=_WHOLE,
     cache_write_pusd=_WHOLE,
     output_pusd=_WHOLE,
+    classify_pusd=_WHOLE,
     snapshot=_TEXT,
 )
 _USAGE = _strategy(
@@ -193,7 +194,8 @@ _READING = _strategy(
         confidence=_REAL,
         second=st.none() | _one_of(journey.Skill),
         abstained=st.booleans(),
-        source=st.sampled_from(("structure", "rules", "student", "inherited", "default")),
+        source=st.sampled_from(("structure", "student", "inherited", "encoder", "hosted", "default")),
+        asked_pusd=_WHOLE,
     ),
     features=_strategy(
         Features,

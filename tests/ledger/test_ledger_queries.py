@@ -215,6 +215,15 @@ def test_our_costs_stand_beside_what_providers_reported(database):
     assert error.relative == 0.125
 
 
+def test_what_was_paid_for_a_label_is_no_error_of_ours(database):
+    made = made_call(1, cost_pusd=5 * CENT, usage=msgspec.structs.replace(USAGE, reported_cost_pusd=4 * CENT))
+    cost = msgspec.structs.replace(made.outcome.cost, classify_pusd=CENT)
+    _keep(database, msgspec.structs.replace(made, outcome=msgspec.structs.replace(made.outcome, cost=cost)))
+    total = _report(database).total
+    assert total.cost_error == CostError(calls=1, computed_pusd=4 * CENT, reported_pusd=4 * CENT)
+    assert total.cost_pusd == 5 * CENT
+
+
 def test_no_reported_cost_gives_no_error(database):
     _keep(database, made_call(1))
     assert _report(database).total.cost_error.relative is None

@@ -1,11 +1,13 @@
 """Dollars become exact integers, and integers become text that a person reads right."""
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lanewise.errors import ConfigError
-from lanewise.money import PUSD_PER_USD, format_usd, format_usd_per_mtok, pusd_per_token, to_usd
+from lanewise.money import PUSD_PER_USD, format_usd, format_usd_per_mtok, pusd_of, pusd_per_token, to_usd
 
 
 @pytest.mark.parametrize(
@@ -74,3 +76,14 @@ def test_the_number_of_decimals_can_be_fixed():
 
 def test_json_gets_dollars():
     assert to_usd(12_300_000_000) == 0.0123
+
+
+@pytest.mark.parametrize(("usd", "pusd"), [("0", 0), ("0.00025", 250_000_000), ("1", PUSD_PER_USD), ("1e-12", 1)])
+def test_an_amount_becomes_whole_pico_dollars(usd, pusd):
+    assert pusd_of(Decimal(usd)) == pusd
+
+
+@pytest.mark.parametrize("usd", ["-0.1", "NaN", "Infinity", "1e-13"])
+def test_an_amount_that_is_no_exact_sum_is_refused(usd):
+    with pytest.raises(ConfigError, match=f"amount {Decimal(usd)}: "):
+        pusd_of(Decimal(usd))

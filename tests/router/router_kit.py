@@ -248,12 +248,16 @@ class Books:
     def __init__(self) -> None:
         self.calls: list[CallRecord] = []
         self.routing_failures = 0
+        self.questions: list[tuple[str, str]] = []
 
     def record(self, call: CallRecord) -> None:
         self.calls.append(call)
 
     def routing_failed(self) -> None:
         self.routing_failures += 1
+
+    def asked(self, source: str, outcome: str) -> None:
+        self.questions.append((source, outcome))
 
 
 class House:

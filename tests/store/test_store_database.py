@@ -4,22 +4,31 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from lanewise.errors import StoreError
+from lanewise.ledger import call as read_call
+from lanewise.ledger.rows import CALL_COLUMNS, to_rows
 from lanewise.store import database as database_module
 from lanewise.store import migrations, open_database
 from lanewise.store.engine import parse_url
-from lanewise.store.schema import METADATA, SESSIONS
+from lanewise.store.schema import CALLS, METADATA, SESSIONS
+
+# Test folders are no packages: a helper of another folder is found by its path.
+sys.path.insert(0, str(Path(__file__).parents[1] / "ledger"))
+from made_calls import made_call
 
 A_SESSION = {
     "first_seen_us": 1,
@@ -66,6 +75,29 @@ def test_head_is_the_newest_migration():
     assert ScriptDirectory.from_config(config).get_current_head() == migrations.HEAD
 
 
+def test_calls_of_the_first_schema_are_read_after_the_migration(location):
+    """Their costs had no part for the label: it reads as nothing paid."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    engine = database_module.make_engine(parse_url(location), 5.0)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    columns = [name for name in CALL_COLUMNS if "classify" not in name]
+    row = dict(zip(CALL_COLUMNS, to_rows(made_call()).call, strict=True))
+    with engine.begin() as connection:
+        old = sa.table("calls", *map(sa.column, columns))
+        connection.execute(sa.insert(old).values({name: row[name] for name in columns}))
+    engine.dispose()
+    opened = open_database(location)
+    found = read_call(opened, made_call().call_id)
+    assert found == msgspec.structs.replace(made_call(), attempts=())
+    with opened.read() as connection:
+        assert connection.execute(sa.select(CALLS.c.cost_classify_pusd)).scalars().all() == [None]
+        assert migrations.version(connection) == "0002"
+    opened.close()
+
+
 def test_what_was_written_is_there_after_reopening(location):
     first = open_database(location)
     _add_session(first, "s-1")
@@ -104,7 +136,7 @@ def test_a_schema_from_a_newer_lanewise_is_refused(location):
     with first.write() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     first.close()
-    with pytest.raises(StoreError, match="has schema 9999, this Lanewise knows up to 0001") as caught:
+    with pytest.raises(StoreError, match="has schema 9999, this Lanewise knows up to 0002") as caught:
         open_database(location)
     assert "pip install --upgrade lanewise" in caught.value.hint
 

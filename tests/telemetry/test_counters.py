@@ -137,6 +137,13 @@ def test_a_call_without_usage_says_nothing_of_money_or_tokens():
         assert counted(metrics, name) == {}
 
 
+def test_a_second_opinion_on_a_call_that_nobody_answered_is_in_the_cost():
+    metrics = telemetry()
+    metrics.call_finished(made_call(status=502, error="connect_failed", usage=None, served=None, cost_pusd=10**9))
+    assert counted(metrics, "lanewise_cost_usd_total") == {("realtime", "big"): 0.001}
+    assert counted(metrics, "lanewise_tokens_total") == {}
+
+
 def test_fallbacks_are_counted_by_their_reason():
     metrics = telemetry()
     metrics.call_finished(made_call())
@@ -145,6 +152,14 @@ def test_fallbacks_are_counted_by_their_reason():
     metrics.routing_failed()
     metrics.routing_failed()
     assert counted(metrics, "lanewise_fallbacks_total") == {("upstream_failed",): 1.0, ("routing_error",): 2.0}
+
+
+def test_second_opinions_are_counted_by_who_was_asked_and_what_came_of_it():
+    metrics = telemetry()
+    for outcome in ("labelled", "timeout", "timeout"):
+        metrics.asked("hosted", outcome)
+    counts = counted(metrics, "lanewise_second_opinions_total")
+    assert counts == {("labelled", "hosted"): 1.0, ("timeout", "hosted"): 2.0}
 
 
 def test_times_are_observed_in_seconds_and_an_absent_first_byte_is_not():

@@ -34,6 +34,9 @@ _HOUSEKEEPING_SKILL: dict[Housekeeping, Skill] = {
 _PLAN_MODE = "Plan mode is active"
 """Claude Code's reminder to the model while the user plans; it decides the skill whatever the words are."""
 
+WORDS_CHARS = 1300
+"""Most of a user's words that anybody else is sent; `harness.spoken` leaves head and tail of longer ones."""
+
 _SDKS = frozenset({"unknown", "litellm", "langchain", "openai-sdk", "anthropic-sdk"})
 """Clients that are somebody's own program, not a coding agent."""
 
@@ -78,6 +81,30 @@ class Classifier:
             features=features(request, seen.turn, ask, course, caller, headless=seen.headless),
             identity=identity,
         )
+
+    @property
+    def sure_from(self) -> float:
+        """The confidence from which a label may be acted on, whoever gives it."""
+        return self._student.facts.abstain_below
+
+    def words_of(self, request: Request) -> str:
+        """What a label of `request` is read from: the user's last words, without the harness's, for somebody else.
+
+        At most `WORDS_CHARS` characters, always valid Unicode.
+        """
+        words = self._structure.look(request).spoken or _task_words(request)
+        return words[:WORDS_CHARS].encode("utf-8", "replace").decode()
+
+    def correct(self, request: Request, caller: Caller, reading: Reading, label: SkillLabel) -> Reading:
+        """`reading` with a better `label`, which the calls that serve the same task inherit.
+
+        A task that has ended or found a label of its own in the meantime keeps what it has.
+        """
+        memory = self._sessions.find(request, self._structure.look(request), caller)
+        open_still = memory is not None and memory.task_id == reading.identity.task_id
+        if memory is not None and open_still and memory.label is not None and memory.label.abstained:
+            memory.label = msgspec.structs.replace(label, asked_pusd=0)
+        return msgspec.structs.replace(reading, label=label)
 
     def _label(self, request: Request, seen: Sighting, identity: Identity, memory: Memory) -> SkillLabel:
         """The task's label: read where the user speaks, handed on to the calls that serve what was said."""

@@ -125,6 +125,10 @@ class SessionBook:
         memory.failures = max(memory.failures, sum(message.tool_errors for message in request.recent))
         return identity, memory
 
+    def find(self, request: Request, seen: Sighting, caller: Caller) -> Memory | None:
+        """The memory of the conversation that `request` belongs to, without placing a call in it."""
+        return self._sessions.get(_key(request, seen, caller))
+
     def _open(self, key: str, session_id: str, caller: str) -> Memory:
         left = self._sessions.pop(key, None)
         if left is not None:

@@ -100,6 +100,8 @@ def _plain(settings: Settings) -> dict[str, Any]:
     document["server"]["database_url"] = _without_secrets(document["server"]["database_url"])
     for row in document["providers"].values():
         row["base_url"] = _without_secrets(row["base_url"])
+    if hosted := document["classify"]["hosted"]:
+        hosted["url"] = _without_secrets(hosted["url"])
     return document
 
 

@@ -97,12 +97,14 @@ def _outcome(outcome: Outcome) -> Iterator[str]:
             f"tokens      in {usage.input_tokens:,}, cache read {usage.cache_read_tokens:,}, cache written {written:,},"
             f" out {usage.output_tokens:,}{estimated}"
         )
-    if outcome.usage is None and outcome.served is None:
+    paid, baseline = outcome.cost, outcome.baseline_cost
+    if outcome.usage is None and outcome.served is None and paid is None:
         yield "cost        none: nobody answered, nothing was billed"
         return
-    paid, baseline = outcome.cost, outcome.baseline_cost
     snapshot = f" (prices {paid.snapshot})" if paid else ""
     yield f"cost        {format_usd(paid.total_pusd if paid else None)}{snapshot}"
+    if paid and paid.classify_pusd:
+        yield f"            of it for the skill {format_usd(paid.classify_pusd)}"
     yield f"at baseline {format_usd(baseline.total_pusd if baseline else None)}"
     if paid and baseline:
         yield f"saved       {format_usd(baseline.total_pusd - paid.total_pusd)}"

@@ -7,12 +7,51 @@ from pathlib import Path
 
 import click
 
+from lanewise.cli.label import label
+
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group("learn")
 def command() -> None:
-    """Train the student that names skills, and label turns for it."""
+    """Train what names skills, and label turns for it."""
+
+
+command.add_command(label)
+
+
+@command.command("encoder")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option(
+    "--pool", type=FILE, required=True, help="Real turns with context, JSON lines; the labels name their ids."
+)
+@click.option(
+    "--labels", type=FILE, default="labels/agent_turns.jsonl", show_default=True, help="Labels of these turns."
+)
+@click.option("--written", type=FILE, default="labels/written_turns.jsonl", show_default=True, help="Written turns.")
+def encoder(*, folder: Path, pool: Path, labels: Path, written: Path) -> None:
+    """Teach the sentence encoder in FOLDER our skills: write lanewise-head.npz beside its files.
+
+    FOLDER is that of any sentence transformer with tokenizer.json and model.onnx or onnx/model.onnx; it needs
+    `pip install 'lanewise[onnx]'`. `classify.encoder = "FOLDER"` then has it asked where the student is unsure. The
+    printed accuracy is that on repositories left out; nothing is sent.
+
+    \b
+    Example:
+      lanewise learn encoder ./all-MiniLM-L6-v2 --pool wild_pool.jsonl.gz
+    """  # noqa: D301  click reads the character itself: it keeps the lines that follow
+    from lanewise.classify.encoder import HEAD_FILE, Encoder
+    from lanewise.learn import encoder as heads
+    from lanewise.learn import student as making
+
+    model = Encoder.load(folder)
+    rows = making.real_turns(pool, labels)
+    rows += making.written_turns(written, {row.key: row.group for row in rows})
+    learnt = heads.learn(rows, model.embed, say=lambda line: click.echo(line, err=True))
+    path = folder / HEAD_FILE
+    path.write_bytes(learnt.head.to_bytes())
+    click.echo(f"{path}: from {learnt.rows:,} rows")
+    click.echo(f"left out: accuracy {learnt.accuracy:.3f} of {learnt.tested:,} turns")
 
 
 @command.command("student")

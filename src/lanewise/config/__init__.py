@@ -4,7 +4,9 @@ from lanewise.config.durations import duration_s
 from lanewise.config.load import Loaded, Origin, load, schema
 from lanewise.config.settings import (
     CaptureSettings,
+    ClassifySettings,
     FixedPrice,
+    HostedSettings,
     KeySettings,
     ModelSettings,
     ProviderSettings,
@@ -17,7 +19,9 @@ from lanewise.config.settings import (
 
 __all__ = [
     "CaptureSettings",
+    "ClassifySettings",
     "FixedPrice",
+    "HostedSettings",
     "KeySettings",
     "Loaded",
     "ModelSettings",

@@ -97,6 +97,44 @@ class CaptureSettings(Section, frozen=True, kw_only=True):
     )
 
 
+class HostedSettings(Section, frozen=True, kw_only=True):
+    """A classification endpoint that is asked for a skill where the student is unsure. It is sent the user's words."""
+
+    shape: Annotated[
+        Literal["cohere", "huggingface"],
+        Meta(description="cohere: Classify; huggingface: text-classification, or the answer of zero-shot."),
+    ]
+    url: Annotated[str, Meta(pattern=r"^https?://", description="The whole address that is posted to.")]
+    model: Annotated[str, Meta(description="Sent as `model` in the shape cohere; left out where empty.")] = ""
+    api_key_env: Annotated[
+        str,
+        Meta(
+            pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$",
+            description="Name of the environment variable that holds its key; empty sends none.",
+        ),
+    ] = ""
+    timeout_s: Annotated[float, Meta(gt=0, description="Longest wait; then the student's label stands.")] = 0.5
+    price_usd_per_call: Annotated[
+        Decimal, Meta(description="Added to the cost of a call whose question it answered with status 200.")
+    ] = Decimal(0)
+
+
+class ClassifySettings(Section, frozen=True, kw_only=True):
+    """Who is asked for the skill of a task where the shipped student is unsure; nobody by default."""
+
+    encoder: Annotated[
+        str,
+        Meta(
+            description="Folder of a sentence encoder on this machine, see `lanewise learn encoder`; asked first. "
+            "Empty means none."
+        ),
+    ] = ""
+    hosted: Annotated[
+        HostedSettings | None,
+        Meta(description="An endpoint that is sent at most 1,300 characters of the user's words."),
+    ] = None
+
+
 class FixedPrice(Section, frozen=True, kw_only=True):
     """A price set by hand, in USD per million tokens; wins over the snapshot."""
 
@@ -184,6 +222,7 @@ class Settings(Section, frozen=True, kw_only=True):
     routing: RoutingSettings = RoutingSettings()
     upstream: UpstreamSettings = UpstreamSettings()
     capture: CaptureSettings = CaptureSettings()
+    classify: ClassifySettings = ClassifySettings()
     providers: dict[str, ProviderSettings] = {}
     models: dict[str, ModelSettings] = {}
     skills: dict[Skill, SkillSettings] = {}

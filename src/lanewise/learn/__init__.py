@@ -1,1 +1,1 @@
-"""What makes the other rooms better from data: so far the student that names skills."""
+"""What makes the other rooms better from data: the student that names skills, and labels for it."""

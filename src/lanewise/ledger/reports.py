@@ -162,6 +162,8 @@ def _sums_query(column: sa.Column[Any], period: sa.ColumnElement[bool]) -> sa.Se
     """One row per group; the columns of a statement this wide have no useful static type."""
     c = CALLS.c
     compared = sa.and_(c.cost_total_pusd.is_not(None), c.baseline_cost_total_pusd.is_not(None))
+    # Providers report their own share: not what was paid for the label.
+    answered_pusd = c.cost_total_pusd - sa.func.coalesce(c.cost_classify_pusd, 0)
     reported = sa.and_(c.cost_total_pusd.is_not(None), c.usage_reported_cost_pusd.is_not(None))
     unrouted = sa.and_(c.cost_total_pusd.is_not(None), c.preferred_cost_pusd.is_not(None))
     moved = sa.or_(c.served_model != c.chosen_model, c.served_provider != c.chosen_provider)
@@ -187,7 +189,7 @@ def _sums_query(column: sa.Column[Any], period: sa.ColumnElement[bool]) -> sa.Se
             *_money("baseline", c.baseline_cost_total_pusd, compared),
             *_money("unrouted", c.cost_total_pusd, unrouted),
             *_money("preferred", c.preferred_cost_pusd, unrouted),
-            *_money("computed", c.cost_total_pusd, reported),
+            *_money("computed", answered_pusd, reported),
             *_money("claimed", c.usage_reported_cost_pusd, reported),
         )
         .where(period)

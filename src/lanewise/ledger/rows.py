@@ -95,7 +95,9 @@ class _Part:
         return self._nothing if value is None else self._values(value)
 
     def lift(self, row: Row) -> dict[str, Any]:
-        return {name: row[column] for column, name in zip(self.columns, self.fields, strict=True)}
+        """The fields; one that is NULL, as in rows older than its column, is left to its default."""
+        found = {name: row[column] for column, name in zip(self.columns, self.fields, strict=True)}
+        return {name: value for name, value in found.items() if value is not None}
 
 
 _CALL = _Part("", CallRecord, other=("started_at", "caller", "reading", "decision", "attempts", "outcome"))

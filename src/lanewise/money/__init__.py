@@ -4,7 +4,7 @@ Knows prices by model name and nothing of requests, lanes or policy. Start at `b
 `cost.cost` (how much?).
 """
 
-from lanewise.money.amounts import PUSD_PER_USD, format_usd, format_usd_per_mtok, pusd_per_token, to_usd
+from lanewise.money.amounts import PUSD_PER_USD, format_usd, format_usd_per_mtok, pusd_of, pusd_per_token, to_usd
 from lanewise.money.book import USER_FILE, PriceBook, fixed_price
 from lanewise.money.compare import MAX_RATIO, PriceDiff, RateChange, diff
 from lanewise.money.cost import cost
@@ -35,6 +35,7 @@ __all__ = [
     "format_usd",
     "format_usd_per_mtok",
     "prune",
+    "pusd_of",
     "pusd_per_token",
     "to_usd",
 ]

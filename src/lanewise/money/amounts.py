@@ -36,6 +36,20 @@ def pusd_per_token(usd_per_mtok: str | float) -> int:
     return int(pusd)
 
 
+def pusd_of(usd: Decimal) -> int:
+    """Pico-dollars of an amount in US dollars, exactly.
+
+    Raises:
+        ConfigError: the amount is negative, not finite, or has more than twelve decimals.
+    """
+    if not usd.is_finite() or usd < 0:
+        raise ConfigError([f"amount {usd}: must be zero or more US dollars"])
+    pusd = usd * PUSD_PER_USD
+    if pusd != pusd.to_integral_value():
+        raise ConfigError([f"amount {usd}: at most twelve decimals of US dollars"])
+    return int(pusd)
+
+
 def to_usd(pusd: int) -> float:
     """Dollars as a float, for JSON only: never calculate with it."""
     return pusd / PUSD_PER_USD

@@ -10,16 +10,22 @@ import traceback
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
+
 from lanewise.classify import Classifier
 from lanewise.errors import LanewiseError
 from lanewise.journey import Caller, CallRecord, Decision, Features, Identity, Reading, Request, SkillLabel, Turn
 from lanewise.router.decide import Conditions, decide, unrouted
+from lanewise.router.opinions import ask
 from lanewise.router.run import BYTES_PER_TOKEN, Run
 from lanewise.router.world import World
 from lanewise.select import Pins, WarmPrefixes
 from lanewise.upstream import Dispatcher, Health, Sink, Transport
 
 log = logging.getLogger("lanewise")
+
+_NOT_ROUTED = frozenset({"not_routed", "caller_pin", "routing_error"})
+"""Reasons of decisions in which the skill had no say."""
 
 
 class Recorder(Protocol):
@@ -30,6 +36,9 @@ class Recorder(Protocol):
 
     def routing_failed(self) -> None:
         """A bug of ours sent a call to the baseline."""
+
+    def asked(self, source: str, outcome: str) -> None:
+        """A second opinion was asked for; both words are of closed sets."""
 
 
 class Router:
@@ -85,25 +94,58 @@ class Router:
         now = self._utcnow()
         try:
             reading = self._classifier.read(request, caller, now)
-            states = self.health.states()
-            conditions = Conditions(
-                now=now,
-                in_flight=self.health.in_flight(),
-                unhealthy=frozenset(name for name, state in states.items() if state == "open"),
-                pin=self._pins.of(reading.identity.task_id),
-            )
-            decision = decide(request, caller, reading, self.world, conditions)
+            return reading, self._decided(request, caller, reading, self.world, now)
         except LanewiseError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer comes first
-            # The message of a stranger's exception may quote the prompt; its type and place do not.
-            where = "".join(traceback.format_tb(error.__traceback__))
-            log.error("routing failed with %s; the baseline serves\n%s", type(error).__name__, where)  # noqa: TRY400
+            _tell("routing failed with %s; the baseline serves", error)
             self._recorder.routing_failed()
             return _blank_reading(request), unrouted(request, caller, self.world, "routing_error")
-        if decision.reason not in {"not_routed", "caller_pin"}:
+
+    def _decided(self, request: Request, caller: Caller, reading: Reading, world: World, now: dt.datetime) -> Decision:
+        """Layers 2 and 3, with the task's pin kept."""
+        conditions = Conditions(
+            now=now,
+            in_flight=self.health.in_flight(),
+            unhealthy=frozenset(name for name, state in self.health.states().items() if state == "open"),
+            pin=self._pins.of(reading.identity.task_id),
+        )
+        decision = decide(request, caller, reading, world, conditions)
+        if decision.reason not in _NOT_ROUTED:
             self._pins.put(reading.identity.task_id, decision.preferred)
-        return reading, decision
+        return decision
+
+    async def _reconsidered(
+        self, request: Request, caller: Caller, reading: Reading, decision: Decision, world: World
+    ) -> tuple[Reading, Decision]:
+        """The same after a second opinion, where the student is unsure and `world` names somebody to ask.
+
+        Asked after a first decision, so that nothing is paid for a call that nobody can serve or that is not routed.
+        A bug here costs the opinion, never the answer.
+        """
+        unsure = reading.label.source == "student" and reading.label.abstained
+        if not world.opinions or not unsure or decision.reason in _NOT_ROUTED:
+            return reading, decision
+        try:
+            words = self._classifier.words_of(request)
+            if not words:
+                return reading, decision
+            label = await ask(
+                words,
+                reading.label,
+                world.opinions,
+                sure_from=self._classifier.sure_from,
+                told=self._recorder.asked,
+            )
+            if label.source == "student":
+                return msgspec.structs.replace(reading, label=label), decision
+            reading = self._classifier.correct(request, caller, reading, label)
+            return reading, self._decided(request, caller, reading, world, self._utcnow())
+        except LanewiseError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the answer comes first
+            _tell("a second opinion failed with %s; the first decision stands", error)
+            return reading, decision
 
     async def carry_out(
         self, request: Request, caller: Caller, sink: Sink, *, call_id: str, received_at: float
@@ -120,21 +162,29 @@ class Router:
         Raises:
             NoCandidate: Before anything was sent or recorded; the gateway tells it.
         """
+        world, dispatcher, started_at = self.world, self._dispatcher, self._utcnow()
         reading, decision = self.decide(request, caller)
+        left: asyncio.CancelledError | None = None
+        try:
+            reading, decision = await self._reconsidered(request, caller, reading, decision, world)
+        except asyncio.CancelledError as error:
+            left = error  # before anybody was asked for an answer, but the ledger hears of the call
         run = Run(
-            world=self.world,
-            dispatcher=self._dispatcher,
+            world=world,
+            dispatcher=dispatcher,
             request=request,
             caller=caller,
             reading=reading,
             decision=decision,
             call_id=call_id,
             received_at=received_at,
-            started_at=self._utcnow(),
+            started_at=started_at,
             monotonic=self._monotonic,
             prefixes=self._prefixes,
         )
         try:
+            if left is not None:
+                raise left
             await run.serve(sink)
         except (asyncio.CancelledError, ConnectionError):
             run.left()
@@ -144,6 +194,12 @@ class Router:
             served = run.served
             if served is not None and served != decision.chosen and decision.mode != "observe":
                 self._pins.put(reading.identity.task_id, served)
+
+
+def _tell(what: str, error: Exception) -> None:
+    """Log a bug of ours. The message of a stranger's exception may quote the prompt; its type and place do not."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    log.error(f"{what}\n%s", type(error).__name__, where)  # noqa: G004 - `what` is a constant of ours
 
 
 def uuid7(now: dt.datetime, rng: random.Random) -> str:

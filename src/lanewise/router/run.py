@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
+import msgspec
+
 from lanewise.errors import LanewiseError
 from lanewise.journey import Caller, CallRecord, Candidate, Cost, Decision, Outcome, Reading, Request, Usage
 from lanewise.money import cost
@@ -125,7 +127,7 @@ class Run:
         """The same with cost and saving, which a held answer knows before its head is sent."""
         assert self.served is not None
         headers = self._headers(self.served)
-        paid = self._cost_at(self.served, usage)
+        paid = self._paid(usage)
         baseline = self._cost_at(self._decision.baseline, usage)
         if paid is not None:
             headers.append(("x-lanewise-cost-usd", _usd(paid.total_pusd)))
@@ -149,6 +151,19 @@ class Run:
             self._costs[candidate] = known or None
         return self._costs[candidate]
 
+    def _paid(self, usage: Usage | None) -> Cost | None:
+        """What the call cost, its label included; None where its own price is unknown."""
+        own = self._cost_at(self.served, usage) if self.served else None
+        asked_pusd = self._reading.label.asked_pusd
+        if not asked_pusd:
+            return own
+        status = self._status or self._relay.status
+        if own is None and usage is None and (self.served is None or 400 <= status != CLIENT_LEFT):
+            own = Cost(total_pusd=0, snapshot="config")  # nothing was billed but the question
+        if own is None:
+            return None
+        return msgspec.structs.replace(own, total_pusd=own.total_pusd + asked_pusd, classify_pusd=asked_pusd)
+
     def _billed_at(self, candidate: Candidate, usage: Usage) -> Usage:
         """What `candidate` would have billed: where another one answered, its warm cache is modelled."""
         if self._warm_tokens is None:
@@ -170,7 +185,7 @@ class Run:
         if self.served is None or self.served == preferred:
             return None
         would_be = self._cost_at(preferred, usage)
-        return None if would_be is None else would_be.total_pusd
+        return None if would_be is None else would_be.total_pusd + self._reading.label.asked_pusd
 
     def _usage(self) -> Usage | None:
         """As reported; estimated from bytes and marked so where a good answer reports none."""
@@ -192,7 +207,7 @@ class Run:
             error=self._error or relay.error,
             served=self.served,
             usage=usage,
-            cost=self._cost_at(self.served, usage) if self.served else None,
+            cost=self._paid(usage),
             baseline_cost=self._cost_at(self._decision.baseline, usage),
             preferred_cost_pusd=self._preferred_cost_pusd(usage),
             stop_reason=relay.stop_reason,

@@ -7,14 +7,23 @@ from collections.abc import Mapping
 from lanewise.config import Settings
 from lanewise.money import PriceBook
 from lanewise.route import Load
+from lanewise.router.opinions import SecondOpinion
 from lanewise.select import Catalog
 from lanewise.upstream import Provider, can_authorise, providers
 
 
 class World:
-    """What one configuration says: who can answer, at what price."""
+    """What one configuration says: who can answer, at what price, and who is asked for a skill."""
 
-    def __init__(self, settings: Settings, env: Mapping[str, str], prices: PriceBook) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        env: Mapping[str, str],
+        prices: PriceBook,
+        *,
+        opinions: tuple[SecondOpinion, ...] = (),
+    ) -> None:
+        self.opinions = opinions
         self.settings = settings
         self.env = env
         self.providers: dict[str, Provider] = providers(settings)

@@ -131,6 +131,8 @@ CALLS = sa.Table(
     *_text("cost_state"),
     # Last, so that SQLite can sum the columns above without reading the pages that long documents spill into.
     *_text("caller", "reading", "decision"),
+    # Since 0002: at the end, where the migration adds them. Reports read them only beside a reported cost.
+    *_optional(sa.BigInteger(), "cost_classify_pusd", "baseline_cost_classify_pusd"),
 )
 sa.Index(None, CALLS.c.started_us)
 sa.Index(None, CALLS.c.session_id, CALLS.c.started_us)

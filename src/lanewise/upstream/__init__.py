@@ -2,6 +2,7 @@
 
 from lanewise.upstream.attempt import Dispatcher, Reached, Trail
 from lanewise.upstream.health import Health
+from lanewise.upstream.hosted import Hosted
 from lanewise.upstream.providers import Provider, can_authorise, credential_of, providers
 from lanewise.upstream.relay import Relay, Sink
 from lanewise.upstream.transport import HttpTransport, Transport
@@ -9,6 +10,7 @@ from lanewise.upstream.transport import HttpTransport, Transport
 __all__ = [
     "Dispatcher",
     "Health",
+    "Hosted",
     "HttpTransport",
     "Provider",
     "Reached",
