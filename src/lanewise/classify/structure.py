@@ -53,6 +53,17 @@ _APPROVAL = re.compile(
       |neither|none|that\ works?|works|i\ don'?t\ (?:want|need)\ that)
     (?![\w'-])(?P<rest>.*)$"""
 )
+_APPROVAL_ABROAD = re.compile(
+    r"""(?ix)^\W*(?:ja|jawohl|mach(?:\ das)?|weiter|genau|s[ií]|vale|dale|claro|adelante|sigue|contin[uú]a
+      |oui|d'accord|vas-y|continue[rz]|sim|isso|pode|segue|да|ага|давай|продолжай|далее|дальше|начинай|хорошо
+      |好的?|是的?|对的?|可以|继续|行|嗯|没问题|はい|うん|ええ|お願いします|続けて(?:ください)?|それで|네|예|계속(?:해줘)?
+    )(?![\w'-])(?P<rest>.*)$"""
+)
+"""The commonest in German, Spanish, French, Portuguese, Russian, Chinese, Japanese and Korean."""
+
+_ABROAD_REST_BYTES = 14
+"""In bytes, since four Chinese letters say as much as a dozen Latin ones."""
+
 _FIRM_REST_CHARS = 60
 _REST_CHARS = 24
 """What may follow: a yes repeats what was offered; after `ok` or a no people soon say what else is wanted or wrong."""
@@ -192,7 +203,8 @@ def is_followup(text: str) -> bool:
         return True
     approval = _APPROVAL.match(text[:_BY_NUMBER_CHARS])
     if approval is None:
-        return False
+        abroad = _APPROVAL_ABROAD.match(text)
+        return abroad is not None and len(abroad["rest"].strip().encode("utf-8", "replace")) <= _ABROAD_REST_BYTES
     rest = approval["rest"].strip()
     if len(rest) > (_FIRM_REST_CHARS if approval["firm"] else _REST_CHARS):
         return False

@@ -25,6 +25,9 @@ LARGEST_SHARE: Final = 1 / 3
 """Most of the weight that one repository may have, its retold turns included."""
 
 KIND_WEIGHT: Final[dict[Kind, float]] = {"real": 1.0, "retold": 0.7, "invented": 0.7, "benchmark": 0.15}
+PROMPTS_PER_SOURCE: Final = 60
+"""Public prompts taken of one source and skill: they come from scripts, all alike, and would outweigh agents' turns."""
+
 UNSURE_WEIGHT: Final = 0.5
 """What a label counts that its reader called a coin toss."""
 
@@ -168,9 +171,21 @@ def benchmark_prompts(path: Path) -> list[Row]:
             kind="benchmark",
             group=f"benchmark:{prompt.source}",
         )
-        for prompt in lines_of(path, _Prompt)
-        if prompt.skill not in _NO_TASK and not prompt.source.startswith("wild")
+        for prompt in _some_of_each(lines_of(path, _Prompt))
     ]
+
+
+def _some_of_each(prompts: list[_Prompt]) -> list[_Prompt]:
+    """The first `PROMPTS_PER_SOURCE` of each source and skill that name a task."""
+    taken: Counter[tuple[str, str]] = Counter()
+    found = []
+    for prompt in prompts:
+        if prompt.skill in _NO_TASK or prompt.source.startswith("wild"):
+            continue
+        taken[prompt.source, prompt.skill] += 1
+        if taken[prompt.source, prompt.skill] <= PROMPTS_PER_SOURCE:
+            found.append(prompt)
+    return found
 
 
 class Agreement(Value, frozen=True, kw_only=True):
