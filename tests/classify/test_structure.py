@@ -232,9 +232,29 @@ def test_a_user_who_quotes_a_sentinel_is_still_a_user():
 
 
 def test_a_sentinel_in_user_text_counts_only_for_the_client_it_was_seen_with():
-    text = "[SUGGESTION MODE: on]"
+    text = "Describe your most recent action in 3-5 words"
     assert STRUCTURE.turn_of(request(user(text))).kind == "main"
-    assert STRUCTURE.turn_of(request(user(text), headers=CLAUDE_CODE)).housekeeping == "suggestion"
+    assert STRUCTURE.turn_of(request(user(text), headers=CLAUDE_CODE)).housekeeping == "summary"
+
+
+@pytest.mark.parametrize(
+    ("opening", "housekeeping"),
+    [
+        ("You are performing a CONTEXT CHECKPOINT COMPACTION. Create", "compaction"),
+        ("CRITICAL: This summarization request is a SYSTEM OPERATION, not", "compaction"),
+        ("[SUGGESTION MODE: Suggest", "suggestion"),
+    ],
+)
+def test_a_prompt_that_only_a_harness_would_write_counts_whoever_sends_it(opening, housekeeping):
+    assert STRUCTURE.turn_of(request(user(opening))).housekeeping == housekeeping
+    assert STRUCTURE.turn_of(request(user(f"Why do I see this? {opening}"))).kind == "main"
+
+
+def test_a_title_for_the_conversation_is_housekeeping_and_one_for_a_post_is_the_users():
+    asked = request(user("Generate a short title for this conversation"), tool_names=())
+    own = request(user("Generate a short title for this blog post about conversations"), tool_names=())
+    assert STRUCTURE.turn_of(asked).housekeeping == "title"
+    assert STRUCTURE.turn_of(own).kind == "main"
 
 
 LAST_MESSAGES = [
@@ -290,7 +310,8 @@ def test_the_last_message_that_matters_decides(messages, kind):
 @pytest.mark.parametrize(
     "text",
     ["yes", "y", "go on", "ok", "Sounds good!", "same for the tests", "[Image #1]", "[Image: source: /a/b.png]", "fix 4",
-     "1, 2 and 3", "Address 3, 8 and 11", "Proceed with phase 3", "no", "do it", "yup, make that 1 line change", "continue", "option 2"],
+     "1, 2 and 3", "Address 3, 8 and 11", "Proceed with phase 3", "no", "do it", "yup, make that 1 line change", "continue", "option 2", "ja, mach das", "weiter", "sí, dale", "oui, vas-y", "да", "продолжай",
+     "好的", "继续", "はい、続けて", "네"],
 )  # fmt: skip
 def test_approvals_and_steering_are_followups(text):
     assert is_followup(text)
@@ -299,7 +320,8 @@ def test_approvals_and_steering_are_followups(text):
 @pytest.mark.parametrize(
     "text",
     ["ok, add a login page", "fix the bug", "Next, write the docs for the store", "yes but why is the cache cold?",
-     "500 errors on the login page", "no that broke the build: ImportError in store.py", "now add tests for the parser", "the tests"],
+     "500 errors on the login page", "no that broke the build: ImportError in store.py", "now add tests for the parser", "the tests",
+     "ja aber warum ist der Test rot?", "sigue fallando el test", "好的，帮我写个测试", "はい、でも README も更新して", "da ist ein Fehler"],
 )  # fmt: skip
 def test_requests_that_begin_like_an_approval_are_not_followups(text):
     assert not is_followup(text)

@@ -19,7 +19,7 @@ PIXELS = "iVBORw0KGgo" * 90_000
 
 def read(text, student=STUDENT, **context):
     parted = part(text)
-    return student.read(text, parted, RULES.points(text, parted), agentic=True, **context)
+    return student.read(text, parted, RULES.points(text, parted), **context)
 
 
 def skill(text, **context):

@@ -60,8 +60,8 @@ def test_the_fit_is_where_no_weight_wants_to_move():
 
 
 def test_a_row_that_counts_nothing_less_does_less():
-    sure = [Row(text="why", skill="planning", kind="real", group="g", sure=3)]
-    doubtful = [Row(text="why", skill="debugging", kind="real", group="g", sure=1)]
+    sure = [Row(text="why", skill="planning", kind="real", group="g", followup=False, sure=3)]
+    doubtful = [Row(text="why", skill="debugging", kind="real", group="g", followup=False, sure=1)]
     head = encoder.fit(np.ones((2, 1)), sure + doubtful)
     said = head.probabilities(np.ones(1))
     assert said[SKILLS.index("planning")] > said[SKILLS.index("debugging")]

@@ -49,7 +49,7 @@ def test_the_student_that_ships_says_what_the_network_said(trained):
         parted = part(row.text)
         state = student.recall(list(row.earlier))
         points = RULES.points(row.text, parted)
-        guess = student.read(row.text, parted, points, agentic=True, answer=row.answer, state=state)
+        guess = student.read(row.text, parted, points, answer=row.answer, state=state)
         assert np.abs(np.asarray(guess.probabilities) - probabilities).max() < 0.05
         assert SKILLS[int(np.argmax(guess.probabilities))] == SKILLS[int(probabilities.argmax())]
 

@@ -41,7 +41,6 @@ def _case():
     targets = Targets(
         skills=skills / skills.sum(1, keepdims=True),
         followup=np.asarray([0.0, 1.0, 0.0]),
-        followup_known=np.asarray([1.0, 1.0, 0.0]),
         weight=np.asarray([0.5, 2.0, 1.0]),
     )
     masks = Masks(
@@ -65,7 +64,7 @@ def _loss(parameters, batch, masks, targets):
         return -((shares - np.log(np.exp(shares).sum(1, keepdims=True))) * targets.skills).sum(1)
 
     def surprise(logits):
-        return (np.logaddexp(0, logits) - targets.followup * logits) * targets.followup_known
+        return np.logaddexp(0, logits) - targets.followup * logits
 
     alone = seen.alone[:rows]
     per_row = cross_entropy(seen.logits[:, :COUNT]) + LOSS.followup * surprise(seen.logits[:, COUNT])

@@ -8,7 +8,7 @@ import pytest
 from learn_kit import rows, write_files
 
 from lanewise.errors import InputError
-from lanewise.learn.student import agreement_of, benchmark_prompts, real_turns, written_turns
+from lanewise.learn.student import agreement_of, real_turns, written_turns
 from lanewise.learn.student.rows import LARGEST_SHARE, fingerprint, shares_of, weights_of
 
 
@@ -44,13 +44,6 @@ def test_a_retold_turn_belongs_to_the_repository_of_its_turn(tmp_path):
         ("retold", "repo"),
         ("invented", "invented"),
     ]
-
-
-def test_benchmark_names_are_mapped_and_real_prompts_among_them_left_out(tmp_path):
-    path = tmp_path / "p.jsonl"
-    prompts = [("sql_data", "spider"), ("followup", "x"), ("debugging", "wild_x"), ("code_search", "cosqa")]
-    path.write_text("\n".join(json.dumps({"text": "t", "skill": skill, "source": source}) for skill, source in prompts))
-    assert [row.skill for row in benchmark_prompts(path)] == ["data_sql", "codebase_search"]
 
 
 @pytest.mark.parametrize(

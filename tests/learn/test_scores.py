@@ -11,7 +11,7 @@ from lanewise.learn.student.scores import calibration_error, confusion_of
 
 
 def _row(skill, **fields):
-    return Row(text="x", skill=skill, kind="real", group="g", **fields)
+    return Row(**{"text": "x", "skill": skill, "kind": "real", "group": "g", "followup": False, **fields})
 
 
 def _said(*pairs):

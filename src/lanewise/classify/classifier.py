@@ -18,7 +18,7 @@ from lanewise.classify.prose import Parted, part
 from lanewise.classify.rules import Rules
 from lanewise.classify.session import Memory, SessionBook
 from lanewise.classify.structure import ANSWER_ROLES, Sighting, Structure, has_history
-from lanewise.classify.student import SKILLS, Guess, Student
+from lanewise.classify.student import SKILLS, Student
 from lanewise.journey import Caller, Housekeeping, Identity, Reading, Request, Skill, SkillLabel
 
 _HOUSEKEEPING_SKILL: dict[Housekeeping, Skill] = {
@@ -34,7 +34,7 @@ _HOUSEKEEPING_SKILL: dict[Housekeeping, Skill] = {
 _PLAN_MODE = "Plan mode is active"
 """Claude Code's reminder to the model while the user plans; it decides the skill whatever the words are."""
 
-WORDS_CHARS = 1300
+WORDS_CHARS = harness.HEAD_CHARS + harness.TAIL_CHARS
 """Most of a user's words that anybody else is sent; `harness.spoken` leaves head and tail of longer ones."""
 
 _SDKS = frozenset({"unknown", "litellm", "langchain", "openai-sdk", "anthropic-sdk"})
@@ -123,24 +123,23 @@ class Classifier:
     def _read_skill(self, request: Request, seen: Sighting, words: str, parted: Parted, memory: Memory) -> SkillLabel:
         if not memory.state and has_history(request):
             memory.state = self._student.recall([part(text).prose or text for text in _earlier_words(request)])
-        guess = self._student.read(
-            words,
-            parted,
-            self._rules.points(words, parted),
-            agentic=bool(request.tool_names) or seen.turn.client not in _SDKS or has_history(request),
-            answer=_last_answer(request),
-            state=memory.state,
-        )
-        memory.state = guess.state
+        points = self._rules.points(words, parted)
+        guess = self._student.read(words, parted, points, answer=_last_answer(request), state=memory.state)
+        before, memory.state = memory.state, guess.state
         if seen.skill is not None:
             return SkillLabel(skill=seen.skill, confidence=1.0, source="structure")
         if any(_PLAN_MODE in message.text for message in request.recent[-2:]):
             return SkillLabel(skill="planning", confidence=1.0, source="structure")
-        return self._concluded(guess, memory.label)
+        if not points and not _agentic(request, seen):
+            return SkillLabel(skill="general_chat", confidence=0.5, abstained=True, source="default")
+        probabilities = guess.probabilities
+        if seen.turn.kind == "followup" and before:
+            probabilities = tuple(map(_mean, probabilities, before[: len(SKILLS)]))
+        return self._concluded(probabilities, memory.label)
 
-    def _concluded(self, guess: Guess, kept: SkillLabel | None) -> SkillLabel:
+    def _concluded(self, probabilities: tuple[float, ...], kept: SkillLabel | None) -> SkillLabel:
         """The label that a guess comes to; a follow-up that the guess does not move keeps its task's label."""
-        ranked = sorted(zip(guess.probabilities, SKILLS, strict=True), key=lambda pair: -pair[0])
+        ranked = sorted(zip(probabilities, SKILLS, strict=True), key=lambda pair: -pair[0])
         (confidence, skill), (_, second) = ranked[:2]
         abstained = confidence < self._student.facts.abstain_below
         if kept is not None and (abstained or kept.skill == skill):
@@ -148,6 +147,15 @@ class Classifier:
         return SkillLabel(
             skill=skill, confidence=round(confidence, 3), second=second, abstained=abstained, source="student"
         )
+
+
+def _agentic(request: Request, seen: Sighting) -> bool:
+    """Whether an agent speaks; a script's text without any cue of work is chat."""
+    return bool(request.tool_names) or seen.turn.client not in _SDKS or has_history(request)
+
+
+def _mean(one: float, two: float) -> float:
+    return (one + two) / 2
 
 
 def _task_words(request: Request) -> str:

@@ -42,7 +42,7 @@ ANSWER_TAIL_CHARS: Final = 200
 """How much of a text and of the answer before it is read. People ask first or last and paste between; half as much
 again cost a third more time and changed the accuracy on repositories left out by less than a point."""
 
-CONTEXT_SIZE: Final = 4
+CONTEXT_SIZE: Final = 3
 """Numbers about the context, see `context_of`."""
 
 REMEMBERED_WORDS: Final = 20_000
@@ -144,7 +144,6 @@ class Student:
         parted: Parted,
         points: dict[Skill, float],
         *,
-        agentic: bool,
         answer: str = "",
         state: State = (),
     ) -> Guess:
@@ -154,7 +153,6 @@ class Student:
             text: What the user wrote, harness text removed.
             parted: The same as prose and code.
             points: The cues of the rules.
-            agentic: The call comes from a coding agent or offers tools.
             answer: What the model had last said; empty where it had not.
             state: `Guess.state` of the text before, empty where there was none.
         """
@@ -165,7 +163,7 @@ class Student:
         heard = _attended(vectors[len(text_read) :], w.answer_attention)
         alone = encoded @ w.alone + w.alone_bias
         before: Floats = np.asarray(state, np.float32) if state else np.zeros(COUNT + 1, np.float32)
-        context = context_of(agentic=agentic, earlier=bool(state), answer=answer)
+        context = context_of(earlier=bool(state), answer=answer)
         measures = np.asarray(shape(text, parted, points, SKILLS) + context, np.float32)
         read = np.concatenate((encoded, measures, heard, before))
         hidden = np.maximum(read @ w.hidden + w.hidden_bias, 0.0)
@@ -219,9 +217,9 @@ class Student:
         self._row.update(zip(new, range(first, first + len(new)), strict=True))
 
 
-def context_of(*, agentic: bool, earlier: bool, answer: str) -> list[float]:
-    """The numbers of a text's surroundings: an agent sent it, texts before it, an answer, which ends in a question."""
-    return [float(agentic), float(earlier), float(bool(answer)), float(answer.rstrip().endswith("?"))]
+def context_of(*, earlier: bool, answer: str) -> list[float]:
+    """The numbers of a text's surroundings: texts before it, an answer, which ends in a question."""
+    return [float(earlier), float(bool(answer)), float(answer.rstrip().endswith("?"))]
 
 
 def text_tokens(prose: str) -> list[str]:

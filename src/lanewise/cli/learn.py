@@ -69,7 +69,6 @@ def encoder(*, folder: Path, pool: Path, labels: Path, written: Path) -> None:
     help="Labels of some of them by another reader, for the agreement on the card.",
 )
 @click.option("--written", type=FILE, default="labels/written_turns.jsonl", show_default=True, help="Written turns.")
-@click.option("--prompts", type=FILE, help="Further prompts that name a skill, {text, skill, source} a line.")
 @click.option("--out", type=FILE, default="student.npz", show_default=True, help="Where the artefact goes.")
 @click.option("--card", "card_file", type=FILE, default="student.md", show_default=True, help="Where its card goes.")
 @click.option("--version", "named", default="dev", show_default=True, help="Name of the artefact.")
@@ -79,7 +78,6 @@ def student(
     labels: Path,
     second_pass: Path,
     written: Path,
-    prompts: Path | None,
     out: Path,
     card_file: Path,
     named: str,
@@ -99,7 +97,6 @@ def student(
 
     rows = making.real_turns(pool, labels)
     rows += making.written_turns(written, {row.key: row.group for row in rows})
-    rows += making.benchmark_prompts(prompts) if prompts else []
     agreement = making.agreement_of(labels, second_pass) if second_pass.exists() else None
     started = time.monotonic()
 

@@ -131,7 +131,7 @@ class ClassifySettings(Section, frozen=True, kw_only=True):
     ] = ""
     hosted: Annotated[
         HostedSettings | None,
-        Meta(description="An endpoint that is sent at most 1,300 characters of the user's words."),
+        Meta(description="An endpoint that is sent at most 600 characters of the user's words."),
     ] = None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lanewise.learn.student.build import Made, build, facts_of, left_out
 from lanewise.learn.student.card import card, results_of, write
 from lanewise.learn.student.fit import Recipe, train
-from lanewise.learn.student.rows import Row, agreement_of, benchmark_prompts, lines_of, real_turns, written_turns
+from lanewise.learn.student.rows import Row, agreement_of, lines_of, real_turns, written_turns
 from lanewise.learn.student.scores import Scores, scores_of
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "Row",
     "Scores",
     "agreement_of",
-    "benchmark_prompts",
     "build",
     "card",
     "facts_of",

@@ -119,8 +119,6 @@ def _data(rows: Sequence[Row]) -> Iterator[str]:
     )
     yield f"| {kinds['retold']:,} | the same asks told in another world | {written} |"
     yield f"| {kinds['invented']:,} | invented turns | likewise |"
-    if kinds["benchmark"]:
-        yield f"| {kinds['benchmark']:,} | public prompts that name a skill | MIT, Apache-2.0, CC-BY-4.0; not shipped |"
     yield ""
     shares = shares_of(list(rows), weights_of(list(rows)))
     first = ", ".join(f"{group} {share:.0%}" for group, share in list(shares.items())[:4])

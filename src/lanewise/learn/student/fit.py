@@ -89,7 +89,7 @@ class Encoded:
             self.answers.append(self._index(answer))
             self.phrases.append(np.asarray(words.phrases(text)))
             self.earlier.append([self._text(text) for text in row.earlier[-EARLIER:]])
-            context = context_of(agentic=row.kind != "benchmark", earlier=bool(row.earlier), answer=row.answer)
+            context = context_of(earlier=bool(row.earlier), answer=row.answer)
             measures.append(shape(row.text, parted, rules.points(row.text, parted), SKILLS) + context)
         self.measures = np.asarray(measures, np.float32)
 
@@ -146,8 +146,7 @@ def targets_of(rows: Sequence[Row], weights: Sequence[float]) -> Targets:
             skills[at, SKILLS.index(row.second)] += share
     return Targets(
         skills=skills,
-        followup=np.asarray([float(bool(row.followup)) for row in rows], np.float32),
-        followup_known=np.asarray([float(row.followup is not None) for row in rows], np.float32),
+        followup=np.asarray([float(row.followup) for row in rows], np.float32),
         weight=np.asarray(weights, np.float32),
     )
 

@@ -71,8 +71,6 @@ class Targets(NamedTuple):
     """(B, COUNT) a distribution per row."""
     followup: Floats
     """(B,) 1 where the text is one."""
-    followup_known: Floats
-    """(B,) 0 where nobody has said."""
     weight: Floats
     """(B,)"""
 
@@ -226,7 +224,7 @@ def backward(p: Parameters, batch: Batch, masks: Masks, seen: Pass, targets: Tar
     def of_logits(logits: Floats, on_skills: Floats, on_followup: Floats) -> Floats:
         g = np.empty_like(logits)
         g[:, :COUNT] = (softmax(logits[:, :COUNT]) - targets.skills) * on_skills[:, None]
-        g[:, COUNT] = (sigmoid(logits[:, COUNT]) - targets.followup) * on_followup * targets.followup_known
+        g[:, COUNT] = (sigmoid(logits[:, COUNT]) - targets.followup) * on_followup
         return g
 
     g = of_logits(seen.logits, weight, weight * loss.followup)
