@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from classify_kit import request, results, user
 from hypothesis import given
@@ -169,3 +170,27 @@ def test_whether_somebody_waits(turn, caller, headless, waits):
     waiting_now, reason = waiting(turn, caller, headless=headless)
     assert waiting_now is waits
     assert reason
+
+
+TURNS = st.sampled_from([MAIN, TITLE, COMPACTION, Turn(kind="continuation"), Turn(kind="subagent", client="codex")])
+CALLERS = st.builds(
+    Caller,
+    lane=st.sampled_from([None, "local", "batch", "realtime"]),
+    deadline_s=st.one_of(st.none(), st.floats(1, 100_000)),
+    tags=st.lists(st.sampled_from(["team-a", "nightly", "ci"]), max_size=2).map(tuple),
+)
+
+
+@given(TURNS, CALLERS, st.booleans(), st.floats(0, 100_000))
+def test_more_time_never_makes_somebody_wait(turn, caller, headless, more_s):
+    with_deadline = msgspec.structs.replace(caller, deadline_s=caller.deadline_s or 60.0)
+    later = msgspec.structs.replace(with_deadline, deadline_s=with_deadline.deadline_s + more_s)
+    assert waiting(turn, later, headless=headless)[0] <= waiting(turn, with_deadline, headless=headless)[0]
+
+
+@given(TURNS, CALLERS, st.booleans())
+def test_a_word_that_it_can_wait_never_makes_somebody_wait(turn, caller, headless):
+    now = waiting(turn, caller, headless=headless)[0]
+    assert waiting(turn, msgspec.structs.replace(caller, tags=(*caller.tags, "batch")), headless=headless)[0] <= now
+    assert waiting(turn, msgspec.structs.replace(caller, lane="batch"), headless=headless)[0] <= now
+    assert waiting(turn, caller, headless=True)[0] <= waiting(turn, caller, headless=False)[0]
