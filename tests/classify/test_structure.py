@@ -232,9 +232,9 @@ def test_a_user_who_quotes_a_sentinel_is_still_a_user():
 
 
 def test_a_sentinel_in_user_text_counts_only_for_the_client_it_was_seen_with():
-    text = "[SUGGESTION MODE: on]"
+    text = "The user stepped away"
     assert STRUCTURE.turn_of(request(user(text))).kind == "main"
-    assert STRUCTURE.turn_of(request(user(text), headers=CLAUDE_CODE)).housekeeping == "suggestion"
+    assert STRUCTURE.turn_of(request(user(text), headers=CLAUDE_CODE)).housekeeping == "summary"
 
 
 LAST_MESSAGES = [
