@@ -153,5 +153,5 @@ def text_holds(sign: Sign, text: str) -> bool:
         return False
     if sign.contains and sign.contains not in text:
         return False
-    # `re` keeps its own cache of compiled patterns; the file holds a dozen.
+    # `re` keeps its own cache of compiled patterns; the file holds a few dozen.
     return not sign.pattern or re.search(sign.pattern, text) is not None
