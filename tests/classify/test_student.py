@@ -38,19 +38,17 @@ def skill(text, **context):
         ("how should we structure the plugin system? what are the options?", "planning"),
         ("install the dependencies and start the dev server", "devops_shell"),
         ("escribe tests unitarios para el tokenizer", "test_writing"),
-        ("übersetze das Modul von Python nach Go", "code_translation"),
+        ("schreib bitte Unit-Tests für den Tokenizer", "test_writing"),
     ],
 )
 def test_plain_asks_get_their_skill(text, wanted):
     assert skill(text) == wanted
 
 
-def test_an_approval_goes_on_with_what_the_answer_offers():
-    asked = "review the importer"
-    state = STUDENT.recall([asked])
-    offered = skill("yes please", answer="Found two gaps. Shall I write unit tests for them?", state=state)
-    assert offered in {"test_writing", "code_review"}
-    assert read("yes please", answer="Shall I go on?", state=state).followup > 0.5
+def test_an_approval_is_known_as_one_and_an_ask_is_not():
+    assert (
+        read("yes please", answer="Found two gaps. Shall I go on?", state=STUDENT.recall(["review it"])).followup > 0.5
+    )
     assert read("write unit tests for the tokenizer").followup < 0.5
 
 

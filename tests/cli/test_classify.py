@@ -60,7 +60,7 @@ def test_jsonl_answers_line_by_line_in_order(run):
 def test_a_follow_up_inherits_the_skill_of_its_history(run, history):
     row = {"text": "yes, go ahead", "history": history, "answer_head": "Shall I cover the errors too?"}
     found = json.loads(run("classify", "--jsonl", stdin=json.dumps(row)).stdout)
-    assert (found["turn"], found["skill"], found["source"]) == ("followup", "test_writing", "inherited")
+    assert (found["turn"], found["skill"]) == ("followup", "test_writing")
 
 
 def test_a_row_may_name_its_client_system_text_and_tools(run):

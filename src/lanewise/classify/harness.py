@@ -117,10 +117,9 @@ def spoken(text: str) -> str:
     if len(text) > 1 and text[0] == text[-1] == '"':
         # `opencode run` quotes the whole prompt.
         text = text[1:-1].strip()
-    text = _unaddressed(text)
     if len(text) > HEAD_CHARS + TAIL_CHARS:
         text = text[:HEAD_CHARS] + "\n" + text[-TAIL_CHARS:]
-    return text
+    return _unaddressed(text).strip()
 
 
 def _unaddressed(text: str) -> str:

@@ -108,13 +108,15 @@ class Structure:
     def __init__(self, data: SentinelFile) -> None:
         self.version = data.version
         self._clients = tuple(client for client in data.clients if client.name != "any")
-        self._any = next(client.turns for client in data.clients if client.name == "any")
+        self._rows = {client.name: _narrowed(client.turns) for client in data.clients}
         self._system_rows = tuple(
             (client.name, row) for client in self._clients for row in client.turns if row.where == "system"
         )
         signs = [sign for client in data.clients for sign in (*client.signs, *client.headless, *client.turns)]
         self._system_signs = tuple(sign for sign in signs if sign.where == "system")
-        self._system_row_ids = frozenset(id(row) for _, row in self._system_rows)
+        self._system_row_ids = frozenset(
+            id(row) for client in data.clients for row in client.turns if row.where == "system"
+        )
         # Most messages begin like none of a client's rows: one look at all beginnings spares a look at each row.
         self._said = {
             client.name: (
@@ -179,7 +181,7 @@ class Structure:
             openings, exacts = self._said[client.name]
             said = view.last_user
             opens = bool(said) and (said.startswith(openings) or said in exacts)
-            for row in client.turns:
+            for row in self._rows_for(client.name, view):
                 if row.where == "last_user" and not opens and (row.opening or row.exact):
                     continue
                 if sentinels.fits(row, view):
@@ -188,10 +190,23 @@ class Structure:
             for name, row in self._system_rows:
                 if sentinels.fits(row, view):
                     return name, row
-        for row in self._any:
+        for row in self._rows_for("any", view):
             if sentinels.fits(row, view):
                 return "any", row
         return "", None
+
+    def _rows_for(self, section: str, view: View) -> tuple[Sentinel, ...]:
+        """The rows of a section that can fit: most are for calls without tools, or look at a system text."""
+        whole, with_tools, neither = self._rows[section]
+        if not view.request.tool_names:
+            return whole
+        return neither if view.system_holds.isdisjoint(self._system_row_ids) else with_tools
+
+
+def _narrowed(rows: tuple[Sentinel, ...]) -> tuple[tuple[Sentinel, ...], ...]:
+    """All rows, those that can fit a call with tools, and of these the ones that look at no system text."""
+    with_tools = tuple(row for row in rows if not row.no_tools)
+    return rows, with_tools, tuple(row for row in with_tools if row.where != "system")
 
 
 def is_followup(text: str) -> bool:
