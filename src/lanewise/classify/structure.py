@@ -197,16 +197,19 @@ class Structure:
 
     def _rows_for(self, section: str, view: View) -> tuple[Sentinel, ...]:
         """The rows of a section that can fit: most are for calls without tools, or look at a system text."""
-        whole, with_tools, neither = self._rows[section]
-        if not view.request.tool_names:
-            return whole
-        return neither if view.system_holds.isdisjoint(self._system_row_ids) else with_tools
+        by_system = not view.system_holds.isdisjoint(self._system_row_ids)
+        return self._rows[section][bool(view.request.tool_names), by_system]
 
 
-def _narrowed(rows: tuple[Sentinel, ...]) -> tuple[tuple[Sentinel, ...], ...]:
-    """All rows, those that can fit a call with tools, and of these the ones that look at no system text."""
-    with_tools = tuple(row for row in rows if not row.no_tools)
-    return rows, with_tools, tuple(row for row in with_tools if row.where != "system")
+def _narrowed(rows: tuple[Sentinel, ...]) -> dict[tuple[bool, bool], tuple[Sentinel, ...]]:
+    """The rows that can fit a call, by whether it offers tools and whether any row holds for its system texts."""
+    return {
+        (tools, by_system): tuple(
+            row for row in rows if not (tools and row.no_tools) and (by_system or row.where != "system")
+        )
+        for tools in (False, True)
+        for by_system in (False, True)
+    }
 
 
 def is_followup(text: str) -> bool:

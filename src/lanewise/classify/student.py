@@ -48,6 +48,9 @@ CONTEXT_SIZE: Final = 3
 REMEMBERED_WORDS: Final = 20_000
 """Words outside the vocabulary whose vectors are kept: about 5 MB, then forgotten at once."""
 
+REMEMBERED_TEXTS: Final = 2_048
+"""Earlier texts whose numbers are kept: about 0.5 MB."""
+
 Floats: TypeAlias = npt.NDArray[Any]
 """Any: 32 bits when serving, 64 where tests check gradients."""
 
@@ -122,6 +125,8 @@ class Student:
         self._table[:known] = weights.vectors
         self._known = vocabulary
         self._row = {word: row for row, word in enumerate(vocabulary)}
+        self._heard: dict[int, Floats] = {}
+        self._convolution: Floats = np.concatenate(weights.convolution, axis=1)
 
     @classmethod
     def load(cls) -> Student:
@@ -186,19 +191,31 @@ class Student:
 
     def recall(self, proses: list[str]) -> State:
         """The state after a conversation's earlier texts, oldest first."""
-        w = self._weights
         state: State = ()
         for prose in proses:
             before: Floats = np.asarray(state, np.float32) if state else np.zeros(COUNT + 1, np.float32)
-            state = _next_state(self._encode(self._vectors(text_tokens(prose))) @ w.alone + w.alone_bias, before)
+            state = _next_state(self._alone(prose), before)
         return state
+
+    def _alone(self, prose: str) -> Floats:
+        """What a text says on its own; kept by its hash, since each turn of a conversation recalls the same ones."""
+        key = hash(prose)
+        if key not in self._heard:
+            if len(self._heard) >= REMEMBERED_TEXTS:
+                self._heard.clear()
+            encoded = self._encode(self._vectors(text_tokens(prose)))
+            self._heard[key] = encoded @ self._weights.alone + self._weights.alone_bias
+        return self._heard[key]
 
     def _encode(self, vectors: Floats) -> Floats:
         w = self._weights
-        mixed = vectors @ w.convolution[1] + w.convolution_bias
-        mixed[1:] += vectors[:-1] @ w.convolution[0]
-        mixed[:-1] += vectors[1:] @ w.convolution[2]
-        heard = vectors + np.maximum(mixed, 0.0)
+        size = vectors.shape[1]
+        products = vectors @ self._convolution
+        mixed = products[:, size : 2 * size] + w.convolution_bias
+        mixed[1:] += products[:-1, :size]
+        mixed[:-1] += products[1:, 2 * size :]
+        np.maximum(mixed, 0.0, out=mixed)
+        heard = np.add(mixed, vectors, out=mixed)
         return np.concatenate((_attended(heard, w.attention), np.maximum.reduce(heard)))
 
     def _vectors(self, found: list[str]) -> Floats:

@@ -160,7 +160,10 @@ def _peeked(
 
 def _encoded(document: Any) -> bytes:
     """As clients encode: compact, so that sizes are theirs. Any: JSON."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    try:
+        return msgspec.json.encode(document)
+    except UnicodeEncodeError:  # a lone surrogate, which some agents cut emoji into
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
 def dialect_of(body: Document) -> Dialect:
