@@ -59,7 +59,7 @@ def test_nobody_is_asked_unless_somebody_is_configured():
 def test_nobody_is_asked_where_the_student_is_sure():
     friend = Friend(sure())
     house = house_of(friend, sure_from=0.0)
-    house.ask(body(), answer())
+    house.ask(body("Fix the parser"), answer())
     assert (house.last.reading.label.source, friend.heard) == ("student", [])
 
 

@@ -28,6 +28,10 @@ _NOT_ROUTED = frozenset({"not_routed", "caller_pin", "routing_error"})
 """Reasons of decisions in which the skill had no say."""
 
 
+_OWN = frozenset({"student", "default"})
+"""Labels that are our own reading of the words, so that somebody else may know better."""
+
+
 class Recorder(Protocol):
     """Where finished calls go: the ledger, metrics, the log."""
 
@@ -123,7 +127,7 @@ class Router:
         Asked after a first decision, so that nothing is paid for a call that nobody can serve or that is not routed.
         A bug here costs the opinion, never the answer.
         """
-        unsure = reading.label.source == "student" and reading.label.abstained
+        unsure = reading.label.source in _OWN and reading.label.abstained
         if not world.opinions or not unsure or decision.reason in _NOT_ROUTED:
             return reading, decision
         try:
@@ -137,7 +141,7 @@ class Router:
                 sure_from=self._classifier.sure_from,
                 told=self._recorder.asked,
             )
-            if label.source == "student":
+            if label.source in _OWN:
                 return msgspec.structs.replace(reading, label=label), decision
             reading = self._classifier.correct(request, caller, reading, label)
             return reading, self._decided(request, caller, reading, world, self._utcnow())
