@@ -75,6 +75,20 @@ def test_such_a_sentence_alone_is_all_there_is_to_read():
     assert spoken("Classify this message as spam or not") == "Classify this message as spam or not"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if the pressure is unknown mark it as stale",
+        "the list order is not stable, treat it as a set. then label it as sorted",
+        "route requests to the new host when the old one is down",
+        "route the request to the fallback when the primary is down",
+        "ignore files that films and subtitles produce",
+    ],
+)
+def test_an_order_about_the_program_is_read(text):
+    assert spoken(text) == text
+
+
 def test_a_task_that_is_about_classification_is_read():
     text = "Write a model that classifies tickets. It should label rows by team."
     assert spoken(text) == text

@@ -90,9 +90,11 @@ _ADDRESS = re.compile(
       (?:\b(?:please|pls|and|then|now|just)\s+)*\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+)?(?:the\s+|your\s+)?(?:previous|prior|above|earlier|other)\s+
         (?:instructions?|prompts?|rules|text)
     | (?:\b(?:please|pls|and|then|now|just)\s+)*\b(?:re)?(?:classify|categori[sz]e|label|route|treat|mark|tag)\s+
-        (?:it|this|the|my)\s*
-        (?:task|request|prompt|message|turn|call|conversation|session)?\s+(?:only\s+)?(?:as|to)\b
+        (?:this|the|my)\s*
+        (?:task|request|prompt|message|turn|call|conversation|session)?\s+(?:only\s+)?as\b
+    | \broute\s+this\s+(?:task\s+|request\s+|prompt\s+|message\s+)?to\b
     | \bthis\s+(?:task|request|prompt|message)\s+is\s+(?:a\s+)?(?:trivial|simple|easy|general[_ ]chat)\b
+        (?:[^.!?\n]{0,40}[.!?]\s*(?:classify|categori[sz]e|label|route|treat|mark|tag)\s+it\b)?
     | \b(?:note|instruction|message)s?\s+(?:to|for)\s+(?:the\s+)?(?:router|classifier|gateway)\b
     """
 )
