@@ -194,7 +194,7 @@ def turns(classifier: Classifier, folder: Path) -> None:
         kinds: Counter[str] = Counter()
         for path in sorted(client.glob("*.json")):
             document = json.loads(path.read_bytes())
-            if document.get("method") not in {"POST", "WS-MSG"} or document.get("body") is None:
+            if document.get("method") != "POST" or document.get("body") is None:
                 continue
             turn = fresh.read(request_of(document), Caller(), NOW).turn
             kinds[f"{turn.kind}:{turn.housekeeping}" if turn.housekeeping else turn.kind] += 1
