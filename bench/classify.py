@@ -59,7 +59,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     load_ms: float
     """Median of loading sentinels, cues and student."""
     memory_mb: float
-    """What seven loads and 3,000 calls in sessions of their own added to the process."""
+    """What loading and 3,000 calls in sessions of their own added to the process."""
     timings: list[Timing]
     lines_per_s: float
     """`lanewise classify --jsonl`, without starting the process."""
@@ -128,13 +128,15 @@ def report(encoder: Path | None) -> Report:
             yield functools.partial(classifier.read, conversation_of(then), caller, NOW)
 
     before_mb = resident_mb()
+    classifier = Classifier.load()
+    for turn in turns(1_000, CALLS):
+        turn()
+    memory_mb = resident_mb() - before_mb
     loads = []
     for _ in range(LOADS):
         started = time.perf_counter()
         classifier = Classifier.load()
         loads.append((time.perf_counter() - started) * 1000)
-    timed("warm", turns(1_000, CALLS))
-    memory_mb = resident_mb() - before_mb
     timings = [
         timed(f"layer 1, prompt of {size:,} characters", turns(size, CALLS if size < 10_000 else 20))
         for size in (120, 1_000, 8_000, 1_000_000)

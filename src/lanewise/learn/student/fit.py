@@ -22,7 +22,6 @@ from lanewise.classify.student import (
     SKILLS,
     Facts,
     Floats,
-    Student,
     Weights,
     answer_tokens,
     context_of,
@@ -268,8 +267,3 @@ def _cross_entropy(seen: Pass, targets: Targets) -> float:
     top = logits.max(1, keepdims=True)
     log_shares = logits - top - np.log(np.exp(logits - top).sum(1, keepdims=True))
     return float((-(log_shares * targets.skills).sum(1) * targets.weight).mean())
-
-
-def student_of(trained: Trained, facts: Facts) -> Student:
-    """The student that would ship: tables rounded to 8 bits."""
-    return Student.from_bytes(trained.artefact(facts))
