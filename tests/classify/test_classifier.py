@@ -188,6 +188,14 @@ def test_a_better_label_for_a_forgotten_session_is_used_once(unsure):
     assert unsure.forgetful().correct(hinted(BUG), Caller(), first, BETTER).label == BETTER
 
 
+def test_what_failed_in_the_task_before_is_not_held_against_the_next(read):
+    failed = (BUG, answer(), results(errors=2), answer())
+    read(hinted(*failed[:3]))
+    fresh = read(hinted(*failed, user("Write unit tests for the tokenizer")))
+    loop = read(hinted(*failed, user("Write unit tests for the tokenizer"), answer(), results()))
+    assert fresh.features.complexity_parts["prior_failure"] == loop.features.complexity_parts["prior_failure"] == 0
+
+
 def test_no_text_of_the_user_is_in_the_reading(read):
     secret = "zanzibar-4711"
     reading = read(hinted(user(f"Fix {secret} in {secret}.py"), system=(secret,), session_hint=secret))

@@ -15,7 +15,7 @@ import hashlib
 from collections import OrderedDict
 
 from lanewise.classify.features import Ask, hardness
-from lanewise.classify.structure import Sighting, has_history
+from lanewise.classify.structure import Sighting, has_history, holds_results
 from lanewise.classify.student import State
 from lanewise.journey import Caller, Identity, Request, SkillLabel
 
@@ -122,7 +122,7 @@ class SessionBook:
         )
         memory.calls += 1
         memory.task_calls += 1
-        memory.failures = max(memory.failures, sum(message.tool_errors for message in request.recent))
+        memory.failures = max(memory.failures, _failures_since_asked(request))
         return identity, memory
 
     def find(self, request: Request, seen: Sighting, caller: Caller) -> Memory | None:
@@ -147,6 +147,16 @@ class SessionBook:
         if len(self._callers) > self._capacity:
             self._callers.popitem(last=False)
         memory.history, memory.task_calls, memory.failures = history, 0, 0
+
+
+def _failures_since_asked(request: Request) -> int:
+    """Failed tool results since the user last spoke: what failed before is another task's."""
+    failures = 0
+    for message in reversed(request.recent):
+        if message.role == "user" and not holds_results(message):
+            break
+        failures += message.tool_errors
+    return failures
 
 
 def _is_named(request: Request, caller: Caller) -> bool:

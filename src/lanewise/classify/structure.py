@@ -140,7 +140,7 @@ class Structure:
     def look(self, request: Request) -> Sighting:
         """As `turn_of`, with what later stages need of the texts."""
         last, last_spoken = _last_spoken(request)
-        results = last is not None and not last_spoken and _holds_results(last)
+        results = last is not None and not last_spoken and holds_results(last)
         first = harness.spoken(request.first_user.text) if request.first_user else ""
         view = sentinels.view_of(request, first_user=first, last_user=last_spoken, matching=self._matching)
         client = self._client_of(view)
@@ -286,7 +286,8 @@ def _last_spoken(request: Request) -> tuple[Message | None, str]:
     return None, ""
 
 
-def _holds_results(message: Message) -> bool:
+def holds_results(message: Message) -> bool:
+    """Whether `message` brings tool results."""
     return message.role in _TOOL_ROLES or not _RESULT_KINDS.isdisjoint(message.block_kinds)
 
 
