@@ -12,7 +12,8 @@ import pytest
 from doubles import Fault, Recorded, Reply, ScriptedUpstream, answer_reply, failing, faulty
 from lanewise.demo.answers import Answer
 from lanewise.journey import Usage
-from lanewise.learn.label import CHUNK, Turn, expected
+from lanewise.learn.label import CHUNK, expected
+from lanewise.learn.turns import Turn
 
 USAGE = Usage(input_tokens=1000, output_tokens=200)
 # At 10 and 50 dollars per million tokens: 1000 * 10 + 200 * 50 = 20,000 millionths of a dollar for each question.

@@ -15,8 +15,9 @@ from lanewise.cli.refused import Refused
 from lanewise.cli.settings import read
 from lanewise.errors import UpstreamError
 from lanewise.learn import label as labelling
-from lanewise.learn.label import Kept, Reader, Tally, Target, Turn
+from lanewise.learn.label import Kept, Reader, Tally, Target
 from lanewise.learn.student.rows import lines_of
+from lanewise.learn.turns import Turn
 from lanewise.money import PriceBook, format_usd
 from lanewise.router import World
 from lanewise.upstream import HttpTransport

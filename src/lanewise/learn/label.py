@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import resources
 from typing import Final, Literal
@@ -24,6 +23,7 @@ import msgspec
 from lanewise.config import UpstreamSettings
 from lanewise.errors import IdleTimeout, InputError, UpstreamError, UpstreamStatus
 from lanewise.journey import Cost, Dialect, Skill, Usage, Value
+from lanewise.learn.turns import Label, Turn
 from lanewise.money import ModelPrice, cost
 from lanewise.router import World
 from lanewise.select import Entry
@@ -60,32 +60,6 @@ Answer with one JSON object a line and nothing else, for each turn exactly one, 
 {"id": "<the turn's id>", "turn": "main" or "followup", "skill": "<one of the fifteen>",
 "second": "<another of them>" or null, "sure": 1, 2 or 3}
 """
-
-
-class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the pool. Other keys are ignored."""
-
-    id: str
-    prompt: str
-    prev_prompts: list[str]
-    prev_answer_head: str
-    prev_answer_tail: str
-
-    @property
-    def sha256(self) -> str:
-        """What a label remembers of the text: 16 hex digits."""
-        return hashlib.sha256(self.prompt.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-class Label(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the labels, as `learn.student.rows` reads them."""
-
-    id: str
-    sha256: str
-    turn: Literal["main", "followup"]
-    skill: Skill
-    second: Skill | None
-    sure: Literal[1, 2, 3]
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True):

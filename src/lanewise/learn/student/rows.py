@@ -19,6 +19,7 @@ import msgspec
 from lanewise.classify import harness
 from lanewise.errors import InputError
 from lanewise.journey import Skill, Value
+from lanewise.learn.turns import Label, Turn
 
 Kind = Literal["real", "retold", "invented"]
 
@@ -56,22 +57,8 @@ class Row(Value, frozen=True, kw_only=True):
     """Id of the real turn."""
 
 
-class _Label(msgspec.Struct):
-    id: str
-    sha256: str
-    turn: Literal["main", "followup"]
-    skill: Skill
-    second: Skill | None
-    sure: Literal[1, 2, 3]
-
-
-class _Turn(msgspec.Struct):
-    id: str
+class _OfRepository(Turn, frozen=True, kw_only=True):
     repo: str
-    prompt: str
-    prev_prompts: list[str]
-    prev_answer_head: str
-    prev_answer_tail: str
 
 
 class _Written(msgspec.Struct):
@@ -92,13 +79,13 @@ def real_turns(pool: Path, labels: Path) -> list[Row]:
     Raises:
         InputError: a file cannot be read, or a text is not the one that was labelled.
     """
-    by_id = {label.id: label for label in lines_of(labels, _Label)}
+    by_id = {label.id: label for label in lines_of(labels, Label)}
     rows = []
-    for turn in lines_of(pool, _Turn):
+    for turn in lines_of(pool, _OfRepository):
         label = by_id.get(turn.id)
         if label is None:
             continue
-        if hashlib.sha256(turn.prompt.encode()).hexdigest()[:16] != label.sha256:
+        if turn.sha256 != label.sha256:
             raise InputError(
                 f"{pool}: turn {turn.id!r} is not the text that was labelled", hint="get the pool it names"
             )
@@ -159,8 +146,8 @@ def agreement_of(first: Path, second: Path) -> Agreement:
     Raises:
         InputError: a file cannot be read, or they share no turn.
     """
-    by_id = {label.id: label.skill for label in lines_of(first, _Label)}
-    pairs = [(by_id[label.id], label.skill) for label in lines_of(second, _Label) if label.id in by_id]
+    by_id = {label.id: label.skill for label in lines_of(first, Label)}
+    pairs = [(by_id[label.id], label.skill) for label in lines_of(second, Label) if label.id in by_id]
     if not pairs:
         raise InputError(f"{second} labels no turn of {first}", hint="give a second pass over the same turns")
     same = sum(one == two for one, two in pairs) / len(pairs)
