@@ -89,7 +89,9 @@ def repositories_left_out(pool: Path) -> None:
     rows = making.real_turns(pool, LABELS / "agent_turns.jsonl")
     rows += making.written_turns(LABELS / "written_turns.jsonl", {row.key: row.group for row in rows})
     rules = Rules.load()
-    out = making.left_out(rows, making.Recipe(), rules, progress=lambda line: print(line, file=sys.stderr))
+    out = making.left_out(
+        rows, making.by_student(making.Recipe(), rules), progress=lambda line: print(line, file=sys.stderr)
+    )
     facts = making.facts_of("bench", rows, out)
     results = making.results_of(out, facts, rules)
     print("\nrepositories left out, with context (temperature fitted on the same predictions)")

@@ -12,7 +12,7 @@ from lanewise.classify.prose import part
 from lanewise.classify.rules import Rules
 from lanewise.classify.student import COUNT, SKILLS, Facts, Student, softmax
 from lanewise.learn.student import scores_of, train
-from lanewise.learn.student.build import KEPT_SHARE, LARGE, facts_of, folds_of, left_out
+from lanewise.learn.student.build import KEPT_SHARE, LARGE, by_student, facts_of, folds_of, left_out
 
 RULES = Rules.load()
 build_module = importlib.import_module("lanewise.learn.student.build")
@@ -59,7 +59,7 @@ def out():
     large = rows(LARGE, group="one")
     mixed = [*large, *rows(60, group="two"), *HELD, *rows(20, group="three", kind="retold", seed=1)]
     assert folds_of(mixed) == {"one": {"one"}, "2 small repositories": {"two", "three"}}
-    return left_out(mixed, SMALL._replace(epochs=2), RULES, progress=lambda _line: None)
+    return left_out(mixed, by_student(SMALL._replace(epochs=2), RULES), progress=lambda _line: None)
 
 
 def test_every_real_turn_is_read_once_by_a_student_that_had_not_seen_its_repository(out):
@@ -72,7 +72,7 @@ def test_what_was_retold_from_a_repository_is_left_out_with_it(monkeypatch):
     monkeypatch.setattr(build_module, "train", lambda seen, *_: taught.append(seen) or pytest.fail("far enough"))
     mixed = [*rows(LARGE, group="one"), *HELD, *rows(20, group="one", kind="retold", seed=1)]
     with pytest.raises(pytest.fail.Exception):
-        left_out(mixed, SMALL, RULES, progress=lambda _line: None)
+        left_out(mixed, by_student(SMALL, RULES), progress=lambda _line: None)
     assert {row.group for row in taught[0]} == {"three"}
 
 

@@ -14,9 +14,8 @@ import numpy as np
 
 from lanewise.classify.encoder import Head
 from lanewise.classify.student import COUNT, SKILLS, Floats, softmax
-from lanewise.errors import InputError
 from lanewise.journey import Value
-from lanewise.learn.student.build import LeftOut, facts_of, folds_of
+from lanewise.learn.student.build import facts_of, left_out
 from lanewise.learn.student.fit import targets_of
 from lanewise.learn.student.rows import Row, weights_of
 
@@ -51,39 +50,26 @@ def learn(rows: Sequence[Row], embed: Callable[[str], Floats], *, say: Callable[
     Raises:
         InputError: `rows` hold too few repositories to leave one out.
     """
-    folds = folds_of(rows)
-    if len(folds) < 2:
-        raise InputError(
-            "the real turns come from one repository, so none can be left out",
-            hint="give turns of at least two repositories, one of them with 500 turns or more",
-        )
     say(f"embedding {len(rows):,} texts")
-    vectors = np.asarray([embed(row.text) for row in rows], np.float64)
-    out = _left_out(rows, vectors, folds, say)
+    embedded = {text: embed(text) for text in dict.fromkeys(row.text for row in rows)}
+
+    def vectors_of(some: Sequence[Row]) -> Floats:
+        return np.asarray([embedded[row.text] for row in some], np.float64)
+
+    def by_head(seen: list[Row], held: list[Row]) -> Floats:
+        head = fit(vectors_of(seen), seen)
+        logits: Floats = vectors_of(held) @ head.weights + head.bias
+        return logits
+
+    out = left_out(rows, by_head, progress=say)
     temperature = facts_of("", rows, out).temperature
     say("all rows")
-    whole = fit(vectors, rows)
+    whole = fit(vectors_of(rows), rows)
     right = np.asarray(out.logits).argmax(1) == np.asarray([SKILLS.index(row.skill) for row in out.rows])
     head = Head(
         weights=(whole.weights / temperature).astype(np.float32), bias=(whole.bias / temperature).astype(np.float32)
     )
     return Learnt(head=head, accuracy=float(right.mean()), tested=len(out.rows), rows=len(rows))
-
-
-def _left_out(rows: Sequence[Row], vectors: Floats, folds: dict[str, set[str]], say: Callable[[str], None]) -> LeftOut:
-    """The real turns of each fold as read by a head that saw none of its repositories."""
-    read: list[Row] = []
-    names: list[str] = []
-    logits: list[Floats] = []
-    for name, groups in folds.items():
-        say(f"left out: {name}")
-        held = np.asarray([row.group in groups for row in rows])
-        tested = held & np.asarray([row.kind == "real" for row in rows])
-        head = fit(vectors[~held], [row for row, out in zip(rows, held, strict=True) if not out])
-        logits.append(vectors[tested] @ head.weights + head.bias)
-        read += [row for row, out in zip(rows, tested, strict=True) if out]
-        names += [name] * int(tested.sum())
-    return LeftOut(rows=tuple(read), logits=np.concatenate(logits), folds=tuple(names))
 
 
 def fit(vectors: Floats, rows: Sequence[Row]) -> Head:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lanewise.learn.student.build import Made, build, facts_of, left_out
+from lanewise.learn.student.build import Made, build, by_student, facts_of, left_out
 from lanewise.learn.student.card import card, results_of, write
 from lanewise.learn.student.fit import Recipe, train
 from lanewise.learn.student.rows import Row, agreement_of, lines_of, real_turns, written_turns
@@ -15,6 +15,7 @@ __all__ = [
     "Scores",
     "agreement_of",
     "build",
+    "by_student",
     "card",
     "facts_of",
     "left_out",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -46,19 +46,38 @@ def folds_of(rows: Sequence[Row]) -> dict[str, set[str]]:
     return folds | ({f"{len(small)} small repositories": small} if small else {})
 
 
-def left_out(rows: Sequence[Row], recipe: Recipe, rules: Rules, *, progress: Callable[[str], None]) -> LeftOut:
-    """Train once per fold and read what was left out, retold turns of the same repositories left out as well."""
-    read: list[Row] = []
+Reader: TypeAlias = Callable[[list[Row], list[Row]], Floats]
+"""Learns from the first rows and says what the second are: (rows, COUNT) logits."""
+
+
+def by_student(recipe: Recipe, rules: Rules) -> Reader:
+    """A student trained anew each time."""
+    return lambda seen, held: train(seen, recipe, rules).logits(held, rules)[:, :COUNT]
+
+
+def left_out(rows: Sequence[Row], read: Reader, *, progress: Callable[[str], None]) -> LeftOut:
+    """Learn once per fold and read what was left out, retold turns of the same repositories left out as well.
+
+    Raises:
+        InputError: `rows` hold too few repositories to leave one out.
+    """
+    folds = folds_of(rows)
+    if len(folds) < 2:
+        raise InputError(
+            "the real turns come from one repository, so none can be left out",
+            hint=f"give turns of at least two repositories, one of them with {LARGE} turns or more",
+        )
+    tested: list[Row] = []
     names: list[str] = []
     logits: list[Floats] = []
-    for name, groups in folds_of(rows).items():
+    for name, groups in folds.items():
         progress(f"left out: {name}")
         seen = [row for row in rows if row.group not in groups]
         held = [row for row in rows if row.group in groups and row.kind == "real"]
-        logits.append(train(seen, recipe, rules).logits(held, rules)[:, :COUNT])
-        read += held
+        logits.append(read(seen, held))
+        tested += held
         names += [name] * len(held)
-    return LeftOut(rows=tuple(read), logits=np.concatenate(logits), folds=tuple(names))
+    return LeftOut(rows=tuple(tested), logits=np.concatenate(logits), folds=tuple(names))
 
 
 def facts_of(version: str, rows: Sequence[Row], out: LeftOut) -> Facts:
@@ -98,12 +117,7 @@ def build(rows: Sequence[Row], recipe: Recipe, rules: Rules, *, version: str, sa
     Raises:
         InputError: `rows` hold too few repositories to leave one out.
     """
-    if len(folds_of(rows)) < 2:
-        raise InputError(
-            "the real turns come from one repository, so none can be left out",
-            hint=f"give turns of at least two repositories, one of them with {LARGE} turns or more",
-        )
-    out = left_out(rows, recipe, rules, progress=say)
+    out = left_out(rows, by_student(recipe, rules), progress=say)
     facts = facts_of(version, rows, out)
     say("all rows")
     return Made(artefact=train(rows, recipe, rules).artefact(facts), facts=facts, left_out=out)
