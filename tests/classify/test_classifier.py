@@ -95,6 +95,17 @@ def test_a_change_of_skill_inside_a_session_is_noticed_in_an_approval_too(read):
     assert (first.label.skill, changed.label.skill) == ("code_review", "test_writing")
 
 
+def test_a_text_without_cues_is_chat_for_a_script_and_read_by_the_student_for_an_agent(read):
+    script, agent = read(request(user("lorem"), tool_names=())).label, read(request(user("ipsum"))).label
+    assert (script.skill, script.source, script.abstained) == ("general_chat", "default", True)
+    assert agent.source == "student"
+
+
+def test_an_approval_met_without_its_task_takes_the_skill_of_what_was_said_before(read):
+    said = (user("review the importer for race conditions"), answer("Two findings so far. Shall I go on?"))
+    assert read(hinted(*said, user("yes please"))).label.skill == "code_review"
+
+
 def test_a_retry_of_a_request_is_not_read_again(read, monkeypatch):
     read(hinted(BUG))
     monkeypatch.setattr(Student, "read", lambda *_args, **_named: pytest.fail("the words were read again"))

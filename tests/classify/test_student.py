@@ -45,13 +45,6 @@ def test_plain_asks_get_their_skill(text, wanted):
     assert skill(text) == wanted
 
 
-def test_an_approval_is_known_as_one_and_an_ask_is_not():
-    assert (
-        read("yes please", answer="Found two gaps. Shall I go on?", state=STUDENT.recall(["review it"])).followup > 0.5
-    )
-    assert read("write unit tests for the tokenizer").followup < 0.5
-
-
 def test_a_state_is_sixteen_numbers_and_no_text():
     state = read("the export crashes").state
     assert len(state) == COUNT + 1
@@ -73,7 +66,6 @@ def test_strange_texts_get_probabilities(text):
 def test_any_text_and_answer_get_probabilities(text, answer):
     guess = read(text, answer=answer)
     assert sum(guess.probabilities) == pytest.approx(1, abs=1e-4)
-    assert 0 <= guess.followup <= 1
 
 
 def test_the_same_text_gets_the_same_answer_whatever_was_read_between():

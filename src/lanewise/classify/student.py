@@ -5,10 +5,10 @@ DESIGN
     neighbours lets "run the tests" and "the tests fail" differ; attention and a maximum over the words make one
     vector of a text. To it come the form of the text with the cues of the rules (`shape`), the words of the answer
     it replies to, and the state of the session: the skills of the earlier texts, each weighed by how much it said
-    on its own, since "yes, go on" says nothing. Two layers turn these into a probability per skill and one that the
-    text is a follow-up. Beside them words and pairs of words vote for skills directly, which a network of this size
-    cannot learn as well from as few rows. All of it is about a dozen products of small matrices, in numpy and nothing
-    else.
+    on its own, since "yes, go on" says nothing. Two layers turn these into a probability per skill; a last output, that
+    the text is a follow-up, is learnt along with them and not read here. Beside them words and pairs of words vote for
+    skills directly, which a network of this size cannot learn as well from as few rows. All of it is about a dozen
+    products of small matrices, in numpy and nothing else.
 
     Vectors are kept as 8-bit numbers, weights as 16-bit ones. `learn.student` makes the artefact; `words` and
     `shape` are shared with it. It holds no text: a state is sixteen numbers.
@@ -108,8 +108,6 @@ class Guess(Value, frozen=True, kw_only=True):
 
     probabilities: tuple[float, ...]
     """One per skill, in the order of `SKILLS`."""
-    followup: float
-    """Probability that the text alone does not say what is wanted."""
     state: State
     """The session's state for the text that comes next."""
 
@@ -185,7 +183,6 @@ class Student:
         probabilities = softmax((logits[:COUNT] + votes) / self.facts.temperature)
         return Guess(
             probabilities=tuple(probabilities.tolist()),
-            followup=sigmoid(float(logits[COUNT])),
             state=_next_state(alone, before),
         )
 
