@@ -21,6 +21,7 @@ COMMANDS = {
     "report": "What was spent and saved, by skill, lane, model and more.",
     "explain": "Why a call went where it went, or where a request would go.",
     "classify": "Skill and turn of a text or a request.",
+    "bench": "What routing saves and what it costs in quality, on outcomes that are known.",
     "learn": "Train what names the skills, from data files.",
     "models": "The models that may answer, with lane, tier and price.",
     "prices": "Show, update and compare the price snapshot.",
