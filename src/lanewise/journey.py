@@ -234,6 +234,8 @@ class Candidate(Value, frozen=True, kw_only=True):
     """The name the provider knows it by."""
     provider: str
     """Name of the provider row that is asked."""
+    service: Literal["standard", "flex"] = "standard"
+    """The provider's queue: `flex` is cheaper and slower, for work that nobody waits for."""
 
 
 class LaneRuling(Value, frozen=True, kw_only=True):
@@ -311,6 +313,9 @@ class Cost(Value, frozen=True, kw_only=True):
     output_pusd: int = 0
     classify_pusd: int = 0
     """What was paid for the label; included in the total."""
+    discarded_pusd: int = 0
+    """What answers cost that the client did not get, rejected by a check or overtaken by a hedge; included in the
+    total."""
     snapshot: str = ""
 
 
@@ -329,6 +334,12 @@ class Attempt(Value, frozen=True, kw_only=True):
     """From send to the response head."""
     duration_us: int = 0
     upstream_request_id: str = ""
+    hedge: bool = False
+    """Sent beside one that was slow to begin; the first to answer won."""
+    refused_by: str = ""
+    """Name of the check that refused its answer; empty where none did."""
+    cost_pusd: int | None = None
+    """What it cost although the client got another's answer; None for the one that it got, and where unknown."""
 
 
 class Outcome(Value, frozen=True, kw_only=True):
@@ -372,3 +383,7 @@ class CallRecord(Value, frozen=True, kw_only=True):
     decision: Decision
     attempts: tuple[Attempt, ...]
     outcome: Outcome
+    policy_id: str = ""
+    """Names the ledger's copy of the configuration that decided; empty where nothing was decided."""
+    situation: str = ""
+    """JSON of what `decide` saw beside it, labels and numbers only: with both `explain` decides again."""

@@ -143,7 +143,13 @@ def _strategy(kind, /, **given):
 
 
 _CANDIDATE = _strategy(
-    Candidate, lane=_one_of(journey.Lane), tier=_one_of(journey.Tier), model=_TEXT, upstream_model=_TEXT, provider=_TEXT
+    Candidate,
+    lane=_one_of(journey.Lane),
+    tier=_one_of(journey.Tier),
+    model=_TEXT,
+    upstream_model=_TEXT,
+    provider=_TEXT,
+    service=st.sampled_from(("standard", "flex")),
 )
 _COST = _strategy(
     Cost,
@@ -153,6 +159,7 @@ _COST = _strategy(
     cache_write_pusd=_WHOLE,
     output_pusd=_WHOLE,
     classify_pusd=_WHOLE,
+    discarded_pusd=_WHOLE,
     snapshot=_TEXT,
 )
 _USAGE = _strategy(
@@ -177,6 +184,9 @@ _ATTEMPT = _strategy(
     first_byte_us=st.none() | _WHOLE,
     duration_us=_WHOLE,
     upstream_request_id=_TEXT,
+    hedge=st.booleans(),
+    refused_by=_TEXT,
+    cost_pusd=st.none() | _WHOLE,
 )
 _READING = _strategy(
     Reading,
@@ -280,4 +290,6 @@ any_call = _strategy(
         lambda attempts: tuple(sorted(attempts, key=lambda attempt: attempt.number))
     ),
     outcome=_OUTCOME,
+    policy_id=_TEXT,
+    situation=_TEXT,
 )

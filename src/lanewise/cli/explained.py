@@ -82,6 +82,8 @@ def _attempts(attempts: tuple[Attempt, ...]) -> Iterator[str]:
     for attempt in attempts:
         came = "no answer" if attempt.status is None else f"status {attempt.status}"
         error = f", {attempt.error}" if attempt.error else ""
+        error += ", as a hedge" if attempt.hedge else ""
+        error += f", refused by the check {attempt.refused_by}" if attempt.refused_by else ""
         took = f"{attempt.duration_us / 1e6:.2f} s"
         yield f"attempt {attempt.number:<3} {_named(attempt.candidate)}: {came}{error}, {took}"
 
@@ -105,6 +107,8 @@ def _outcome(outcome: Outcome) -> Iterator[str]:
     yield f"cost        {format_usd(paid.total_pusd if paid else None)}{snapshot}"
     if paid and paid.classify_pusd:
         yield f"            of it for the skill {format_usd(paid.classify_pusd)}"
+    if paid and paid.discarded_pusd:
+        yield f"            of it for answers that were not used {format_usd(paid.discarded_pusd)}"
     yield f"at baseline {format_usd(baseline.total_pusd if baseline else None)}"
     if paid and baseline:
         yield f"saved       {format_usd(baseline.total_pusd - paid.total_pusd)}"

@@ -162,8 +162,9 @@ def _sums_query(column: sa.Column[Any], period: sa.ColumnElement[bool]) -> sa.Se
     """One row per group; the columns of a statement this wide have no useful static type."""
     c = CALLS.c
     compared = sa.and_(c.cost_total_pusd.is_not(None), c.baseline_cost_total_pusd.is_not(None))
-    # Providers report their own share: not what was paid for the label.
-    answered_pusd = c.cost_total_pusd - sa.func.coalesce(c.cost_classify_pusd, 0)
+    # Providers report their own share: not what was paid for the label or for answers that nobody got.
+    beside_pusd = sa.func.coalesce(c.cost_classify_pusd, 0) + sa.func.coalesce(c.cost_discarded_pusd, 0)
+    answered_pusd = c.cost_total_pusd - beside_pusd
     reported = sa.and_(c.cost_total_pusd.is_not(None), c.usage_reported_cost_pusd.is_not(None))
     unrouted = sa.and_(c.cost_total_pusd.is_not(None), c.preferred_cost_pusd.is_not(None))
     moved = sa.or_(c.served_model != c.chosen_model, c.served_provider != c.chosen_provider)

@@ -152,17 +152,23 @@ class Run:
         return self._costs[candidate]
 
     def _paid(self, usage: Usage | None) -> Cost | None:
-        """What the call cost, its label included; None where its own price is unknown."""
+        """What the call cost, its label and discarded answers included; None where its own price is unknown."""
         own = self._cost_at(self.served, usage) if self.served else None
         asked_pusd = self._reading.label.asked_pusd
-        if not asked_pusd:
+        discarded_pusd = sum(attempt.cost_pusd or 0 for attempt in self._trail.attempts)
+        if not asked_pusd + discarded_pusd:
             return own
         status = self._status or self._relay.status
         if own is None and usage is None and (self.served is None or 400 <= status != CLIENT_LEFT):
-            own = Cost(total_pusd=0, snapshot="config")  # nothing was billed but the question
+            own = Cost(total_pusd=0, snapshot="config")  # nothing was billed but what came beside
         if own is None:
             return None
-        return msgspec.structs.replace(own, total_pusd=own.total_pusd + asked_pusd, classify_pusd=asked_pusd)
+        return msgspec.structs.replace(
+            own,
+            total_pusd=own.total_pusd + asked_pusd + discarded_pusd,
+            classify_pusd=asked_pusd,
+            discarded_pusd=discarded_pusd,
+        )
 
     def _billed_at(self, candidate: Candidate, usage: Usage) -> Usage:
         """What `candidate` would have billed: where another one answered, its warm cache is modelled."""

@@ -133,6 +133,9 @@ CALLS = sa.Table(
     *_text("caller", "reading", "decision"),
     # Since 0002: at the end, where the migration adds them. Reports read them only beside a reported cost.
     *_optional(sa.BigInteger(), "cost_classify_pusd", "baseline_cost_classify_pusd"),
+    # Since 0003.
+    *_optional(sa.BigInteger(), "cost_discarded_pusd", "baseline_cost_discarded_pusd"),
+    *_optional(sa.Text(), "served_service", "policy_id", "situation"),
 )
 sa.Index(None, CALLS.c.started_us)
 sa.Index(None, CALLS.c.session_id, CALLS.c.started_us)
@@ -149,7 +152,20 @@ ATTEMPTS = sa.Table(
     *_optional(sa.BigInteger(), "first_byte_us"),
     *_whole("duration_us"),
     *_text("upstream_request_id"),
+    # Since 0003.
+    *_optional(sa.Text(), "candidate_service", "refused_by"),
+    *_optional(sa.Boolean(), "hedge"),
+    *_optional(sa.BigInteger(), "cost_pusd"),
 )
+
+POLICIES = sa.Table(
+    "policies",
+    METADATA,
+    sa.Column("policy_id", _ID, primary_key=True),
+    *_whole("first_used_us"),
+    *_text("document"),
+)
+"""Configurations that decided, each once: what a later `explain` needs beside a call's row to decide again."""
 
 SESSIONS = sa.Table("sessions", METADATA, sa.Column("session_id", _ID, primary_key=True), *_sums())
 sa.Index(None, SESSIONS.c.last_seen_us)
