@@ -245,6 +245,24 @@ class LaneRuling(Value, frozen=True, kw_only=True):
     refused: tuple[tuple[Lane, str], ...] = ()
     """(lane, reason code) pairs."""
     tiers: tuple[Tier, ...] = ("cheap", "frontier")
+    flex: bool = False
+    """A provider's slower and cheaper queue may be used."""
+
+
+class Quote(Value, frozen=True, kw_only=True):
+    """What a candidate was expected to bring; None where nothing is known."""
+
+    candidate: Candidate
+    total_pusd: int | None
+    """Expected cost over the remaining turns of the task, its cache and a switch included."""
+    success: float | None
+    """Believed share of such tasks that it does, 0..1."""
+    success_low: float | None
+    """One-sided 95 % lower bound of it."""
+    weight: float
+    """Tasks behind this belief, public ones included."""
+    completion_s: float | None
+    """Until the next answer is complete."""
 
 
 class Rejection(Value, frozen=True, kw_only=True):
@@ -275,6 +293,8 @@ class Decision(Value, frozen=True, kw_only=True):
     """Probability with which `chosen` was chosen under the policy in force."""
     switch_point: str = ""
     """Why a change of model was allowed here (``new_session``, ``new_task``...); empty where it was not."""
+    quotes: tuple[Quote, ...] = ()
+    """The best candidates and the baseline in numbers, cheapest first; empty where nothing was compared."""
 
 
 # -- what came of it --------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from lanewise.select.cache import WarmPrefixes, served_elsewhere
 from lanewise.select.catalog import LANE_NAMES, Catalog, Entry
-from lanewise.select.choose import Choice, Need, choose, refusal
+from lanewise.select.choose import Choice, Need, choose
 from lanewise.select.pins import Pins
 
 __all__ = [
@@ -14,6 +14,6 @@ __all__ = [
     "Pins",
     "WarmPrefixes",
     "choose",
-    "refusal",
+
     "served_elsewhere",
 ]
