@@ -17,6 +17,7 @@ from lanewise.journey import (
     Identity,
     LaneRuling,
     Outcome,
+    Quote,
     Reading,
     Rejection,
     SkillLabel,
@@ -245,10 +246,23 @@ _DECISION = _strategy(
         allowed=_LANES,
         refused=st.lists(st.tuples(_one_of(journey.Lane), _TEXT), max_size=2).map(tuple),
         tiers=st.lists(_one_of(journey.Tier), max_size=2).map(tuple),
+        flex=st.booleans(),
     ),
     reason=_TEXT,
     propensity=_REAL,
     switch_point=_TEXT,
+    quotes=st.lists(
+        _strategy(
+            Quote,
+            candidate=_CANDIDATE,
+            total_pusd=st.none() | _WHOLE,
+            success=st.none() | _REAL,
+            success_low=st.none() | _REAL,
+            weight=_REAL,
+            completion_s=st.none() | _REAL,
+        ),
+        max_size=2,
+    ).map(tuple),
 )
 _OUTCOME = _strategy(
     Outcome,

@@ -26,7 +26,8 @@ from lanewise.journey import (
     Turn,
 )
 from lanewise.money import PriceBook
-from lanewise.router import Conditions, Router, World, decide
+from lanewise.router import Conditions, Experience, Router, Situation, World, decide
+from lanewise.select import Pin, Priors
 from lanewise.upstream import Health
 from lanewise.upstream.transport import Sending
 from lanewise.wire import peek
@@ -133,6 +134,8 @@ def reading_of(
 
 
 def conditions_of(**changes: Any) -> Conditions:
+    if isinstance(changes.get("pin"), Candidate):
+        changes["pin"] = Pin(candidate=changes["pin"])
     return Conditions(**{"now": NOW, "in_flight": {}, **changes})
 
 
@@ -144,12 +147,26 @@ def decided(
     world: World | None = None,
     conditions: Conditions | None = None,
 ) -> Decision:
-    return decide(
+    world, caller, reading = world or world_of(), caller or Caller(), reading or reading_of()
+    situation = situation_of(request, caller=caller, reading=reading, world=world, conditions=conditions)
+    return decide(world.rulebook, caller, reading, situation)
+
+
+def situation_of(
+    request: Request | None = None,
+    *,
+    caller: Caller | None = None,
+    reading: Reading | None = None,
+    world: World | None = None,
+    conditions: Conditions | None = None,
+    experience: Experience | None = None,
+) -> Situation:
+    return (world or world_of()).situation(
         request or request_of(),
         caller or Caller(),
         reading or reading_of(),
-        world or world_of(),
         conditions or conditions_of(),
+        experience or Experience(Priors.none()),
     )
 
 
@@ -247,11 +264,15 @@ class Books:
 
     def __init__(self) -> None:
         self.calls: list[CallRecord] = []
+        self.policies: dict[str, str] = {}
         self.routing_failures = 0
         self.questions: list[tuple[str, str]] = []
 
     def record(self, call: CallRecord) -> None:
         self.calls.append(call)
+
+    def policy(self, policy_id: str, document: str) -> None:
+        self.policies[policy_id] = document
 
     def routing_failed(self) -> None:
         self.routing_failures += 1
@@ -274,6 +295,7 @@ class House:
             transport=self.upstream,
             health=Health(threshold=5, open_s=30.0, monotonic=self.clock.monotonic),
             recorder=self.books,
+            experience=Experience(Priors.none()),
             monotonic=self.clock.monotonic,
             utcnow=self.clock.utcnow,
             rng=random.Random(7),

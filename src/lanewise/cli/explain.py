@@ -23,7 +23,8 @@ from lanewise.gateway.keys import caller_of
 from lanewise.journey import Attempt, Caller, CallRecord, Decision, Dialect, Operation, Outcome, Reading, Request, Value
 from lanewise.ledger import call as call_of
 from lanewise.money import PriceBook
-from lanewise.router import Conditions, World, decide
+from lanewise.router import Conditions, Experience, World, decide
+from lanewise.select import Priors
 
 _WHAT = "the id of a call, or a file with a request body"
 _CALL_ID = re.compile(r"[0-9a-f][0-9a-f-]{0,35}")
@@ -119,7 +120,9 @@ def _offline(request: Request, settings: Settings) -> Explanation:
     caller, _ = caller_of(request.headers, {}, now)
     reading = Classifier.load().read(request, caller, now)
     world = World(settings, os.environ, PriceBook.load(app.data_dir(settings)))
-    decision = decide(request, caller, reading, world, Conditions(now=now, in_flight={}))
+    conditions = Conditions(now=now, in_flight={})
+    situation = world.situation(request, caller, reading, conditions, Experience(Priors.load()))
+    decision = decide(world.rulebook, caller, reading, situation)
     return Explanation(
         call_id=None,
         started_at=None,

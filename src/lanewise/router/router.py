@@ -14,12 +14,13 @@ import msgspec
 
 from lanewise.classify import Classifier
 from lanewise.errors import LanewiseError
-from lanewise.journey import Caller, CallRecord, Decision, Features, Identity, Reading, Request, SkillLabel, Turn
-from lanewise.router.decide import Conditions, decide, unrouted
+from lanewise.journey import Caller, CallRecord, Features, Identity, Reading, Request, SkillLabel, Turn
+from lanewise.router.decide import Decided, decide, unrouted
+from lanewise.router.experience import Experience
 from lanewise.router.opinions import ask
 from lanewise.router.run import BYTES_PER_TOKEN, Run
-from lanewise.router.world import World
-from lanewise.select import Pins, WarmPrefixes
+from lanewise.router.world import Conditions, World
+from lanewise.select import Pin, Pins, WarmPrefixes
 from lanewise.upstream import Dispatcher, Health, Sink, Transport
 
 log = logging.getLogger("lanewise")
@@ -37,6 +38,9 @@ class Recorder(Protocol):
 
     def record(self, call: CallRecord) -> None:
         """Take one call; must not block or raise."""
+
+    def policy(self, policy_id: str, document: str) -> None:
+        """A configuration decides from now on; its calls name it."""
 
     def routing_failed(self) -> None:
         """A bug of ours sent a call to the baseline."""
@@ -56,6 +60,7 @@ class Router:
         transport: Transport,
         health: Health,
         recorder: Recorder,
+        experience: Experience,
         monotonic: Callable[[], float],
         utcnow: Callable[[], dt.datetime],
         rng: random.Random,
@@ -64,6 +69,7 @@ class Router:
         self._classifier = classifier
         self._transport = transport
         self._recorder = recorder
+        self._experience = experience
         self._monotonic = monotonic
         self._utcnow = utcnow
         self._rng = rng
@@ -74,6 +80,7 @@ class Router:
     def use(self, world: World) -> None:
         """Serve the next calls under `world`; calls under way finish under theirs."""
         self.world = world
+        self._recorder.policy(world.rulebook.policy_id, world.rulebook.document)
         self._dispatcher = Dispatcher(
             providers=world.providers,
             settings=world.settings.upstream,
@@ -89,7 +96,7 @@ class Router:
         """A UUIDv7: sortable by time."""
         return uuid7(self._utcnow(), self._rng)
 
-    def decide(self, request: Request, caller: Caller) -> tuple[Reading, Decision]:
+    def decide(self, request: Request, caller: Caller) -> Decided:
         """Layers 1 to 3 for a live call. A bug in them costs the saving, never the answer.
 
         Raises:
@@ -98,15 +105,16 @@ class Router:
         now = self._utcnow()
         try:
             reading = self._classifier.read(request, caller, now)
-            return reading, self._decided(request, caller, reading, self.world, now)
+            return self._decided(request, caller, reading, self.world, now)
         except LanewiseError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer comes first
             _tell("routing failed with %s; the baseline serves", error)
             self._recorder.routing_failed()
-            return _blank_reading(request), unrouted(request, caller, self.world, "routing_error")
+            baselines = tuple(entry.candidate for entry in self.world.baselines(request, caller))
+            return Decided(_blank_reading(request), unrouted(caller, request.model, baselines, "routing_error"), None)
 
-    def _decided(self, request: Request, caller: Caller, reading: Reading, world: World, now: dt.datetime) -> Decision:
+    def _decided(self, request: Request, caller: Caller, reading: Reading, world: World, now: dt.datetime) -> Decided:
         """Layers 2 and 3, with the task's pin kept."""
         conditions = Conditions(
             now=now,
@@ -114,26 +122,26 @@ class Router:
             unhealthy=frozenset(name for name, state in self.health.states().items() if state == "open"),
             pin=self._pins.of(reading.identity.task_id),
         )
-        decision = decide(request, caller, reading, world, conditions)
+        situation = world.situation(request, caller, reading, conditions, self._experience)
+        decision = decide(world.rulebook, caller, reading, situation)
         if decision.reason not in _NOT_ROUTED:
-            self._pins.put(reading.identity.task_id, decision.preferred)
-        return decision
+            self._pins.put(reading.identity.task_id, Pin(candidate=decision.preferred))
+        return Decided(reading, decision, situation)
 
-    async def _reconsidered(
-        self, request: Request, caller: Caller, reading: Reading, decision: Decision, world: World
-    ) -> tuple[Reading, Decision]:
+    async def _reconsidered(self, request: Request, caller: Caller, first: Decided, world: World) -> Decided:
         """The same after a second opinion, where the student is unsure and `world` names somebody to ask.
 
         Asked after a first decision, so that nothing is paid for a call that nobody can serve or that is not routed.
         A bug here costs the opinion, never the answer.
         """
+        reading = first.reading
         unsure = reading.label.source in _OWN and reading.label.abstained
-        if not world.opinions or not unsure or decision.reason in _NOT_ROUTED:
-            return reading, decision
+        if not world.opinions or not unsure or first.decision.reason in _NOT_ROUTED:
+            return first
         try:
             words = self._classifier.words_of(request)
             if not words:
-                return reading, decision
+                return first
             label = await ask(
                 words,
                 reading.label,
@@ -142,14 +150,14 @@ class Router:
                 told=self._recorder.asked,
             )
             if label.source in _OWN:
-                return msgspec.structs.replace(reading, label=label), decision
+                return first._replace(reading=msgspec.structs.replace(reading, label=label))
             reading = self._classifier.correct(request, caller, reading, label)
-            return reading, self._decided(request, caller, reading, world, self._utcnow())
+            return self._decided(request, caller, reading, world, self._utcnow())
         except LanewiseError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer comes first
             _tell("a second opinion failed with %s; the first decision stands", error)
-            return reading, decision
+            return first
 
     async def carry_out(
         self, request: Request, caller: Caller, sink: Sink, *, call_id: str, received_at: float
@@ -167,10 +175,10 @@ class Router:
             NoCandidate: Before anything was sent or recorded; the gateway tells it.
         """
         world, dispatcher, started_at = self.world, self._dispatcher, self._utcnow()
-        reading, decision = self.decide(request, caller)
+        decided = self.decide(request, caller)
         left: asyncio.CancelledError | None = None
         try:
-            reading, decision = await self._reconsidered(request, caller, reading, decision, world)
+            decided = await self._reconsidered(request, caller, decided, world)
         except asyncio.CancelledError as error:
             left = error  # before anybody was asked for an answer, but the ledger hears of the call
         run = Run(
@@ -178,8 +186,7 @@ class Router:
             dispatcher=dispatcher,
             request=request,
             caller=caller,
-            reading=reading,
-            decision=decision,
+            decided=decided,
             call_id=call_id,
             received_at=received_at,
             started_at=started_at,
@@ -194,10 +201,18 @@ class Router:
             run.left()
             raise
         finally:
-            self._recorder.record(run.record())
-            served = run.served
-            if served is not None and served != decision.chosen and decision.mode != "observe":
-                self._pins.put(reading.identity.task_id, served)
+            self._keep(run.record(), decided)
+
+    def _keep(self, call: CallRecord, decided: Decided) -> None:
+        """Record a finished call and learn from it. What it teaches is worth no answer: a bug there is only told."""
+        self._recorder.record(call)
+        served, decision = call.outcome.served, decided.decision
+        if served is not None and served != decision.chosen and decision.mode != "observe":
+            self._pins.put(decided.reading.identity.task_id, Pin(candidate=served))
+        try:
+            self._experience.learn(call)
+        except Exception as error:  # noqa: BLE001 - see above
+            _tell("learning from a call failed with %s; nothing else did", error)
 
 
 def _tell(what: str, error: Exception) -> None:

@@ -194,12 +194,14 @@ def posterior(good: Numbers, tried: Numbers, prior: Numbers, once: Flags) -> Num
     base = np.where(known, prior, 0.0)
     shrink = np.where(known, SHRINK, 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (good + shrink * base) / (tried + shrink)
+        success: Numbers = (good + shrink * base) / (tried + shrink)
+    return success
 
 
 def _log_odds(share: Numbers) -> Numbers:
     kept = np.clip(share, _EDGE, 1 - _EDGE)
-    return np.log(kept / (1 - kept))
+    odds: Numbers = np.log(kept / (1 - kept))
+    return odds
 
 
 def _from_log_odds(value: Numbers) -> Numbers:

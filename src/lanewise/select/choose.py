@@ -7,13 +7,12 @@ that 200 candidates cost what 5 do. Sees numbers and names, never text; pure.
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from lanewise.journey import Candidate, Dialect, Lane, LaneRuling, Quote, Rejection, Value
+from lanewise.journey import Dialect, LaneRuling, Quote, Rejection, Value
 from lanewise.select.beliefs import Evidence
 from lanewise.select.table import LANES, Flags, Numbers, Table, Whole
 
@@ -66,7 +65,6 @@ class Need(Value, frozen=True, kw_only=True):
     max_tokens: int | None
     has_images: bool
     has_tools: bool
-    at: dt.datetime
 
 
 class Terms(NamedTuple):
@@ -155,11 +153,13 @@ def choose(
     )
 
 
-def unable(table: Table, position: int, need: Need, terms: Terms, ruling: LaneRuling) -> str:
+def unable(
+    table: Table, position: int, baseline: int, ruling: LaneRuling, need: Need, terms: Terms, outlook: Outlook
+) -> str:
     """Why the entry at `position` cannot go on serving a task that it serves; empty if it can.
 
-    Capabilities, credentials, health and what caller or config say of its lane: a queue or a rise in complexity does
-    not interrupt a task.
+    Capabilities, credentials, health, price and what caller or config say of its lane: a queue or a rise in complexity
+    does not interrupt a task.
     """
     words = {lane: why for lane, why in ruling.refused if why in STANDING}
     reasons = np.zeros(len(table), dtype=np.int16)
@@ -167,6 +167,7 @@ def unable(table: Table, position: int, need: Need, terms: Terms, ruling: LaneRu
         allowed=tuple(lane for lane in LANES if lane not in words), refused=tuple(words.items()), flex=True
     )
     _may_not(reasons, table, kept, need, terms)
+    _does_not_pay(reasons, table, baseline, terms._replace(wait_counts=False), outlook)
     code = int(reasons[position])
     return _words(kept)[code]
 
@@ -177,7 +178,8 @@ STANDING: Final = frozenset({"caller_lane", "skill_policy", "key_policy", "resid
 
 def lower_bound(success: Numbers, weight: Numbers) -> Numbers:
     """One-sided 95 % lower bound of a share known from `weight` tasks: normal approximation, one task of each kind
-    added so that a spotless record of three is not certainty (Agresti and Coull 1998)."""
+    added so that a spotless record of three is not certainty (Agresti and Coull 1998).
+    """
     tried = weight + 2
     share = (success * weight + 1) / tried
     return share - Z_ONE_SIDED_95 * np.sqrt(share * (1 - share) / tried)

@@ -1,7 +1,8 @@
 """The body that goes upstream: the client's bytes, or the same with one value spliced.
 
 Three things may change: the model, when another one was chosen, the provider's queue, when the slower one was, and
-(Chat only) the request for usage at the end of a stream. A body that changes nothing is passed on as it came, compressed or not.
+(Chat only) the request for usage at the end of a stream. A body that changes nothing is passed on as it came,
+compressed or not.
 """
 
 from __future__ import annotations
