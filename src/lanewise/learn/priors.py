@@ -49,17 +49,27 @@ HARNESS: Final = "openhands"
 """Nine models were also run by other harnesses: a harness moves success by as much as a model, so one speaks."""
 
 NOTES: Final = (
-    "success: mean score, 0..1. Scores of CodeRouterBench are partly soft (similarity to a reference, share of tests): "
-    "a mean of 0.6 orders models, it does not say that 60 % of the tasks were done.",
-    "tasks: number of tasks behind the mean, each run once. A soft score varies less than a yes or no with the same "
-    "mean, so that reading it as a count of successes overstates doubt, not certainty.",
-    "single: CodeRouterBench, one call without tools; dimensions that count for one skill are pooled by task. "
-    "code_completion is for the most part CRUXEval's prediction of outputs.",
-    "single, output_tokens: mean of one call over the tasks whose tokens were logged; reasoning is in it.",
-    "loops: OpenHands as the one harness. SWE-bench Verified task by task; SWT-bench and commit0 from published means, "
-    "read as 433 and 16 tasks each. GAIA and SWE-bench Multimodal are not used: no repository, and pictures.",
-    "loops_mean: over the outcomes of all three. The issues of SWT-bench are among those of SWE-bench Verified, so "
-    "they add to the mean and not to its tasks. Output tokens per call of a loop are not published.",
+    (
+        "success: mean score, 0..1. CodeRouterBench's are partly soft (similarity to a reference, share of tests): "
+        "a mean of 0.6 orders models, it does not say that 60 % of the tasks were done."
+    ),
+    (
+        "tasks: number of tasks behind the mean, each run once. A soft score varies less than a yes or no with the "
+        "same mean, so that reading it as a count of successes overstates doubt, not certainty."
+    ),
+    (
+        "single: CodeRouterBench, one call without tools; dimensions that count for one skill are pooled by task. "
+        "code_completion is for the most part CRUXEval's prediction of outputs."
+    ),
+    "single, output_tokens: mean of one call over the tasks whose tokens were logged.",
+    (
+        "loops: OpenHands as the one harness. SWE-bench Verified task by task; SWT-bench and commit0 from published "
+        "means, read as 433 and 16 tasks each. GAIA and SWE-bench Multimodal are not used: no repository, and pictures."
+    ),
+    (
+        "loops_mean: over the outcomes of all three. The issues of SWT-bench are among those of SWE-bench Verified, so "
+        "they add to the mean and not to its tasks. Output tokens per call of a loop are not published."
+    ),
 )
 
 

@@ -4,7 +4,7 @@ The table (`priors.json`, made by `lanewise learn priors`) holds aggregates in t
 other: single calls, from single-turn benchmarks, and tool loops, from agentic ones. Routers that carried figures from
 the first to the second fell to half of the baseline's success. What is not in the table is unknown, not zero.
 
-Pure but for `load`, which reads the file of the package. It does not know how the figures were made.
+Pure but for `read`, which reads the file of the package. It does not know how the figures were made.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ class Row(Value, frozen=True, kw_only=True, omit_defaults=True):
 class Measured(Value, frozen=True, kw_only=True, omit_defaults=True):
     """All that was measured of one model."""
 
-    single: dict[Skill, Row] = {}
+    single: dict[Skill, Row] = msgspec.field(default_factory=dict)
     """Single calls without tools."""
-    loops: dict[Skill, Row] = {}
+    loops: dict[Skill, Row] = msgspec.field(default_factory=dict)
     """Tool loops."""
     loops_mean: Row | None = None
     """Over all tool loops."""
@@ -78,13 +78,13 @@ class Table(Value, frozen=True, kw_only=True):
     """ISO date of the newest figure."""
     sources: tuple[Source, ...] = ()
     notes: tuple[str, ...] = ()
-    dimensions: dict[str, Skill] = {}
+    dimensions: dict[str, Skill] = msgspec.field(default_factory=dict)
     """Dimension of the single-turn benchmark -> the skill it counts for."""
-    benchmarks: dict[str, Skill] = {}
+    benchmarks: dict[str, Skill] = msgspec.field(default_factory=dict)
     """Agentic benchmark -> the skill it counts for."""
-    left_out: dict[str, str] = {}
+    left_out: dict[str, str] = msgspec.field(default_factory=dict)
     """Model -> why it is in a source and not here."""
-    models: dict[str, Measured] = {}
+    models: dict[str, Measured] = msgspec.field(default_factory=dict)
     """By canonical name."""
 
 
@@ -108,8 +108,17 @@ def canonical(model: str) -> str:
     Lower case, without what stands before the last slash, without the tag ``:latest`` and the date of a release, dots
     as dashes. Nothing else is taken away: ``-mini``, ``-thinking``, ``:free`` name other models.
     """
-    name = model.strip().lower().rpartition("/")[2].removesuffix(":latest")
+    name = model.rpartition("/")[2].strip().lower().removesuffix(":latest")
     return _DATE.sub("", name).replace(".", "-")
+
+
+def read() -> Table:
+    """The file that ships with the package.
+
+    Raises:
+        msgspec.ValidationError: it is not such a table; a test keeps that from being released.
+    """
+    return msgspec.json.decode(resources.files(__package__).joinpath(FILE).read_bytes(), type=Table)
 
 
 class Priors:
@@ -123,12 +132,8 @@ class Priors:
 
     @classmethod
     def load(cls) -> Priors:
-        """The table that ships.
-
-        Raises:
-            msgspec.ValidationError: the file is not such a table; a test keeps that from being released.
-        """
-        return cls(msgspec.json.decode(resources.files(__package__).joinpath(FILE).read_bytes(), type=Table))
+        """The table that ships."""
+        return cls(read())
 
     @classmethod
     def none(cls) -> Priors:
