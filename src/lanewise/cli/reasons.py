@@ -20,7 +20,15 @@ DECISION: Final = {
 
 REJECTION: Final = {
     "dialect": "its provider does not speak the dialect of the client",
-    "tier": "the task needs a tier that this model is not in",
+    "tier": "configuration or caller ask for a tier that this model is not in",
+    "residency": "its provider is in no region that is allowed for this call",
+    "key_policy": "the caller's key may not use it",
+    "flex_refused": "its slower queue is for work that nobody waits for",
+    "rule": "a rule names another model",
+    "not_proven": "by what is known of both, it could be worse than the model that was named by more than is tolerated",
+    "judgement": "nothing is known of how it does such work, and by judgement the work is too hard for its tier",
+    "caller_history": "cheap models were often not enough for this caller's tasks of late",
+    "too_slow": "somebody waits, and it is expected to take several times as long as the model that was named",
     "context_window": "prompt and largest answer together do not fit its context window",
     "vision": "the request holds images and the model takes none",
     "tools": "the request offers tools and the model cannot call any",

@@ -100,4 +100,3 @@ class World:
             evidence=experience.evidence(reading, self.rulebook.table(passage), conditions.now),
             caller_need=experience.caller_need(caller, reading, conditions.now),
         )
-

@@ -269,9 +269,7 @@ class _Speed:
 
     def add(self, endpoint: int, result: CallResult, at_s: float) -> None:
         """Average one call."""
-        faded = self._failing[endpoint] * 0.5 ** (
-            max(0.0, at_s - self._failing_at_s[endpoint]) / FAILURE_HALF_LIFE_S
-        )
+        faded = self._failing[endpoint] * 0.5 ** (max(0.0, at_s - self._failing_at_s[endpoint]) / FAILURE_HALF_LIFE_S)
         self._failing[endpoint] = faded + _LEAST_SHARE * (float(result.failed) - faded)
         self._failing_at_s[endpoint] = max(at_s, float(self._failing_at_s[endpoint]))
         if result.first_token_s is None or result.failed:

@@ -225,13 +225,11 @@ def _not_good_enough(
     reasons[baseline] = kept
 
 
-def _does_not_pay(
-    reasons: npt.NDArray[np.int16], table: Table, baseline: int, terms: Terms, outlook: Outlook
-) -> None:
+def _does_not_pay(reasons: npt.NDArray[np.int16], table: Table, baseline: int, terms: Terms, outlook: Outlook) -> None:
     kept = reasons[baseline]
     _refuse(reasons, table.unpriced, "unknown_price")
     if table.entries[baseline].price is None:
-        _refuse(reasons, ~table.local, "unknown_baseline_price")
+        _refuse(reasons, ~table.free, "unknown_baseline_price")
     else:
         _refuse(reasons, outlook.total_pusd > outlook.total_pusd[baseline], "dearer_than_baseline")
     if terms.wait_counts:
@@ -272,4 +270,3 @@ def _quotes(
 
 def _rounded(value: float) -> float | None:
     return None if np.isnan(value) else round(float(value), 4)
-

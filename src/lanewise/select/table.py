@@ -64,7 +64,10 @@ class Table:
         self.context_tokens = np.array([e.context_tokens or _UNBOUNDED for e in entries], dtype=np.int64)
         self.blind = np.array([e.vision is False for e in entries], dtype=np.bool_)
         self.handless = np.array([not e.tools for e in entries], dtype=np.bool_)
-        self.unpriced = np.array([e.price is None for e in entries], dtype=np.bool_) & ~self.local
+        without = np.array([e.price is None for e in entries], dtype=np.bool_)
+        self.free = without & self.local
+        """Engines of one's own bill no tokens."""
+        self.unpriced = without & ~self.local
         self._thresholds = sorted({level.above_prompt_tokens for e in entries if e.price for level in e.price.tiers})
         self._rejections: dict[tuple[int, str], Rejection] = {}
         self._rates: dict[tuple[int, int], Rates] = {}
