@@ -198,6 +198,14 @@ class Features(Value, frozen=True, kw_only=True):
     waiting: bool
     """A user waits for this answer."""
     waiting_reason: str = ""
+    marks_cache: bool = False
+    """The client marks its prompt for the provider's cache."""
+    marks_hour: bool = False
+    """It asks for the long time to live."""
+    sealed: bool = False
+    """The prompt holds thinking or reasoning that only its maker can read."""
+    previous_response: bool = False
+    """The conversation so far lies at the provider, under the id of an answer."""
 
 
 class Identity(Value, frozen=True, kw_only=True):
@@ -293,6 +301,10 @@ class Decision(Value, frozen=True, kw_only=True):
     """Probability with which `chosen` was chosen under the policy in force."""
     switch_point: str = ""
     """Why a change of model was allowed here (``new_session``, ``new_task``...); empty where it was not."""
+    switch_pusd: int = 0
+    """What moving the conversation to `preferred` costs only because a warm cache is left behind."""
+    switch_forced: bool = False
+    """Who served it before may not do this task, or failed at it: no promise about the cost of switches refuses that."""
     quotes: tuple[Quote, ...] = ()
     """The best candidates and the baseline in numbers, cheapest first; empty where nothing was compared."""
 

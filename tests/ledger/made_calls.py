@@ -222,6 +222,10 @@ _READING = _strategy(
         complexity_parts=st.dictionaries(_TEXT, _REAL, max_size=3),
         waiting=st.booleans(),
         waiting_reason=_TEXT,
+        marks_cache=st.booleans(),
+        marks_hour=st.booleans(),
+        sealed=st.booleans(),
+        previous_response=st.booleans(),
     ),
     identity=_strategy(
         Identity,
@@ -251,6 +255,8 @@ _DECISION = _strategy(
     reason=_TEXT,
     propensity=_REAL,
     switch_point=_TEXT,
+    switch_pusd=_WHOLE,
+    switch_forced=st.booleans(),
     quotes=st.lists(
         _strategy(
             Quote,

@@ -63,7 +63,7 @@ def _decision(decision: Decision) -> Iterator[str]:
 def _quotes(decision: Decision) -> Iterator[str]:
     """The numbers that were compared."""
     if decision.quotes:
-        yield "compared    expected cost of the turns to come, believed success (at least; tasks behind it), next answer"
+        yield "compared    cost of the turns to come, believed success (at least; tasks behind it), time to answer"
     for quote in decision.quotes:
         cost = format_usd(quote.total_pusd)
         if quote.success is None or quote.success_low is None:

@@ -29,6 +29,7 @@ REJECTION: Final = {
     "judgement": "nothing is known of how it does such work, and by judgement the work is too hard for its tier",
     "caller_history": "cheap models were often not enough for this caller's tasks of late",
     "too_slow": "somebody waits, and it is expected to take several times as long as the model that was named",
+    "switch_promise": "moving there would leave a warm cache behind, and this session has spent what switches may cost",
     "context_window": "prompt and largest answer together do not fit its context window",
     "vision": "the request holds images and the model takes none",
     "tools": "the request offers tools and the model cannot call any",
@@ -58,6 +59,9 @@ SWITCH_POINT: Final = {
     "independent_call": "a call of the harness itself, on which no other call depends",
     "subagent_start": "a sub-agent begins with a context of its own",
     "new_session": "a conversation begins",
+    "compacted": "the client has rewritten its history, so that no cache holds it",
+    "cache_cold": "the pause was longer than the cache keeps a prompt",
+    "failure_escalation": "the task shows failures",
     "new_task": "the user asked for something new",
 }
 """Why the model was allowed to change at this call."""

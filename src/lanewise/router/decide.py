@@ -22,12 +22,16 @@ from lanewise.select import (
     BARRED_ABOVE,
     EXPECTED_OUTPUT_TOKENS,
     LANE_NAMES,
+    Caches,
     Choice,
     Evidence,
     Outlook,
     Table,
     Terms,
+    affordable,
     choose,
+    expected_totals,
+    overheads,
     unable,
 )
 
@@ -57,6 +61,8 @@ class _Preferred(NamedTuple):
     reason: str
     switch_point: str
     choice: Choice | None = None
+    switch_pusd: int = 0
+    switch_forced: bool = False
     propensity: float = 1.0
     dropped: tuple[Rejection, ...] = ()
 
@@ -110,6 +116,8 @@ def decide(rulebook: Rulebook, caller: Caller, reading: Reading, situation: Situ
         reason=found.reason,
         propensity=share * found.propensity if routed else share,
         switch_point=found.switch_point,
+        switch_pusd=found.switch_pusd,
+        switch_forced=found.switch_forced and found.switch_pusd > 0,
         quotes=found.choice.quotes if found.choice else (),
     )
 
@@ -144,9 +152,9 @@ def _case(rulebook: Rulebook, caller: Caller, reading: Reading, situation: Situa
 
 def _prefer(case: _Case) -> _Preferred:
     """The policy's candidate: the task's own while nothing speaks against it, otherwise the best of all."""
-    at_switch = switch_point(case.reading)
+    outlook = _outlook(case)
+    at_switch, terms = _switch_point(case), _terms(case, outlook)
     pin = case.situation.pin
-    terms, outlook = _terms(case), _outlook(case)
     dropped: tuple[Rejection, ...] = ()
     if not at_switch and pin is not None and pin.candidate in case.table.positions:
         position = case.table.positions[pin.candidate]
@@ -155,17 +163,25 @@ def _prefer(case: _Case) -> _Preferred:
             return _Preferred(pin.candidate, "task_pin", "")
         dropped = (Rejection(candidate=pin.candidate, reason=why, detail="served this task until now"),)
     choice = choose(case.table, case.baseline, case.ruling, case.situation.need, terms, case.evidence, outlook)
-    baseline = case.situation.baselines[0]
+    best = case.baseline if choice.preferred is None else choice.preferred
+    reason = "baseline_is_cheapest" if best == case.baseline else "cheapest_allowed"
     if choice.preferred is None or (case.situation.passage and choice.fit == (case.baseline,)):
-        return _Preferred(baseline, "no_cheaper_candidate", at_switch, choice, dropped=dropped)
-    best = case.table.candidates[choice.preferred]
-    reason = "baseline_is_cheapest" if best == baseline else "cheapest_allowed"
-    return _Preferred(best, reason, at_switch, choice, dropped=dropped)
+        reason = "no_cheaper_candidate"
+    return _Preferred(
+        case.table.candidates[best],
+        reason,
+        at_switch,
+        choice,
+        switch_pusd=int(outlook.switch_pusd[best]),
+        switch_forced=not choice.stays,
+        dropped=dropped,
+    )
 
 
-def _terms(case: _Case) -> Terms:
+def _terms(case: _Case, outlook: Outlook) -> Terms:
     """What configuration and moment allow, by entry."""
     table, situation, routing = case.table, case.situation, case.rulebook.policy.routing
+    before = situation.conversation
     every = np.ones(len(table), dtype=np.bool_)
     label, features, turn = case.reading.label, case.reading.features, case.reading.turn
     return Terms(
@@ -178,23 +194,44 @@ def _terms(case: _Case) -> Terms:
         or case.ruling.tiers == ("cheap",),
         cheap_barred=situation.caller_need > BARRED_ABOVE,
         wait_counts=features.waiting,
+        switchable=every
+        if before is None
+        else affordable(before.ledger, outlook.switch_pusd, routing.max_switch_overhead),
+        server=_server(case),
         max_loss=routing.max_loss,
         max_slowdown=3.0,
     )
 
 
 def _outlook(case: _Case) -> Outlook:
-    """What each entry is expected to cost and take."""
-    need, evidence = case.situation.need, case.evidence
-    rates = case.table.rates(need.input_tokens, case.situation.at)
+    """What each entry is expected to cost and take, with the caches as they are."""
+    situation, evidence, features, table = case.situation, case.evidence, case.reading.features, case.table
     output = np.where(np.isnan(evidence.output_tokens), EXPECTED_OUTPUT_TOKENS, evidence.output_tokens)
-    if need.max_tokens is not None:
-        output = np.minimum(output, need.max_tokens)
-    tokens = output.astype(np.int64)
+    if situation.need.max_tokens is not None:
+        output = np.minimum(output, situation.need.max_tokens)
+    prompt_tokens = situation.need.input_tokens
+    rates = table.caching(prompt_tokens, situation.at, marked=features.marks_cache)
+    before = situation.conversation
+    warm = table.warm(before.caches if before else Caches(), prompt_tokens, situation.at.timestamp())
+    server = _server(case)
     return Outlook(
-        total_pusd=rates.input * need.input_tokens + rates.output * tokens,
+        total_pusd=expected_totals(
+            rates,
+            warm,
+            prompt_tokens=prompt_tokens,
+            growth_tokens=situation.growth_tokens,
+            output_tokens=output,
+            turns=situation.turns,
+        ),
+        switch_pusd=overheads(rates, warm, abandoned_tokens=0 if server is None else int(warm[server])),
         completion_s=evidence.first_token_s + output / evidence.tokens_per_s,
     )
+
+
+def _server(case: _Case) -> int | None:
+    """Who served the conversation last, if it is still there."""
+    before = case.situation.conversation
+    return None if before is None or before.server is None else case.table.positions.get(before.server)
 
 
 def _mode(case: _Case) -> Mode:
@@ -228,15 +265,25 @@ def _nothing_in(lane: Lane, found: _Preferred | None, ruling: LaneRuling) -> NoC
     )
 
 
-def switch_point(reading: Reading) -> str:
+def _switch_point(case: _Case) -> str:
     """Why the model may change here; empty inside a task."""
+    reading, before = case.reading, case.situation.conversation
     if reading.turn.kind == "housekeeping":
         return "independent_call"
     if reading.turn.kind == "subagent" and reading.identity.new_session:
         return "subagent_start"
     if reading.identity.new_session:
         return "new_session"
-    return "new_task" if reading.identity.new_task else ""
+    if reading.features.previous_response:
+        return ""  # the conversation lies at the provider: another one has never seen it
+    if reading.identity.new_task:
+        return "new_task"
+    if reading.turn.kind == "continuation" or before is None:
+        return ""  # a tool's result belongs to whoever called the tool
+    if before.compacted:
+        return "compacted"
+    cold = not any(one.tokens_at(one.tokens, case.situation.at.timestamp()) for one in before.caches.warm)
+    return "cache_cold" if cold else ""
 
 
 def _arm(mode: Mode, split: float, session_id: str) -> tuple[bool, float]:

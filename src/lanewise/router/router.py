@@ -20,7 +20,7 @@ from lanewise.router.experience import Experience
 from lanewise.router.opinions import ask
 from lanewise.router.run import BYTES_PER_TOKEN, Run
 from lanewise.router.world import Conditions, World
-from lanewise.select import Pin, Pins, WarmPrefixes
+from lanewise.select import Pin, Pins, WarmPrefixes, path_of
 from lanewise.upstream import Dispatcher, Health, Sink, Transport
 
 log = logging.getLogger("lanewise")
@@ -210,7 +210,9 @@ class Router:
         if served is not None and served != decision.chosen and decision.mode != "observe":
             self._pins.put(decided.reading.identity.task_id, Pin(candidate=served))
         try:
-            self._experience.learn(call)
+            server = path_of(call)
+            entry = self.world.catalog.entry_of(server) if server else None
+            self._experience.learn(call, vendor=entry.vendor if entry else "")
         except Exception as error:  # noqa: BLE001 - see above
             _tell("learning from a call failed with %s; nothing else did", error)
 

@@ -18,7 +18,7 @@ from lanewise.config import RoutingSettings, SkillSettings
 from lanewise.errors import StoreError
 from lanewise.journey import Candidate, Operation, Skill, Value
 from lanewise.route import Load
-from lanewise.select import Entry, Need, Pin, Table
+from lanewise.select import Conversation, Entry, Need, Pin, Table
 
 _PASSAGES: Final = 16
 """Tables kept for baselines that nobody configured: clients name a few, hostile ones many."""
@@ -69,6 +69,12 @@ class Situation(Value, frozen=True, kw_only=True):
     """Calls under way by provider."""
     pin: Pin | None = None
     """Who serves the task so far."""
+    conversation: Conversation | None = None
+    """What came before; None for the first call and for those of the harness, which stand alone."""
+    turns: float = 1.0
+    """Calls that the task is expected to need still, this one included."""
+    growth_tokens: float = 0.0
+    """By which its prompts are expected to grow from call to call."""
     evidence: bytes
     """See `select.Evidence.packed`; for the entries of the policy and, behind them, `passage`."""
     caller_need: float = 0.0

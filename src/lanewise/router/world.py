@@ -97,6 +97,9 @@ class World:
             unavailable=tuple(sorted(conditions.unhealthy)),
             in_flight=conditions.in_flight,
             pin=conditions.pin,
+            conversation=experience.conversation(reading),
+            turns=experience.turns(reading),
+            growth_tokens=experience.growth_tokens(reading),
             evidence=experience.evidence(reading, self.rulebook.table(passage), conditions.now),
             caller_need=experience.caller_need(caller, reading, conditions.now),
         )

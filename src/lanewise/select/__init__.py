@@ -5,9 +5,13 @@ from lanewise.select.cache import WarmPrefixes, served_elsewhere
 from lanewise.select.callers import BARRED_ABOVE, Callers
 from lanewise.select.catalog import LANE_NAMES, Catalog, Entry
 from lanewise.select.choose import EXPECTED_OUTPUT_TOKENS, Choice, Need, Outlook, Terms, choose, unable
+from lanewise.select.conversation import Conversation, path_of
 from lanewise.select.pins import Pin, Pins
 from lanewise.select.priors import Priors
+from lanewise.select.stay import affordable, expected_totals, overheads
 from lanewise.select.table import Table, service_of
+from lanewise.select.turns import Turns
+from lanewise.select.warmth import Caches
 
 __all__ = [
     "BARRED_ABOVE",
@@ -15,10 +19,12 @@ __all__ = [
     "LANE_NAMES",
     "Band",
     "Beliefs",
+    "Caches",
     "CallResult",
     "Callers",
     "Catalog",
     "Choice",
+    "Conversation",
     "Entry",
     "Evidence",
     "Need",
@@ -29,9 +35,14 @@ __all__ = [
     "Table",
     "TaskResult",
     "Terms",
+    "Turns",
     "WarmPrefixes",
+    "affordable",
     "band_of",
     "choose",
+    "expected_totals",
+    "overheads",
+    "path_of",
     "served_elsewhere",
     "service_of",
     "unable",

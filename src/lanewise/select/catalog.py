@@ -61,6 +61,8 @@ class Entry(Value, frozen=True, kw_only=True):
     tools: bool
     price: ModelPrice | None
     """None = unknown."""
+    vendor: str = ""
+    """Whose prompt cache it has; `local` for an engine of one's own."""
 
 
 class Catalog:
@@ -183,6 +185,7 @@ class Catalog:
             context_tokens=row.context_tokens or (listed.context_tokens if listed else None),
             vision=row.vision if row.vision is not None else (listed.vision if listed else None),
             tools=row.tools,
+            vendor="local" if endpoint.lane == "local" else endpoint.vendor,
             price=self._fixed.get(name, listed),  # one set by hand says what it costs, not what it can do
         )
 

@@ -48,6 +48,7 @@ FLAT_CODES: Final = (
     "unknown_baseline_price",
     "dearer_than_baseline",
     "too_slow",
+    "switch_promise",
     "not_cheapest",
 )
 """Reason codes by number; a refused lane has one of its own, made from the ruling."""
@@ -84,6 +85,10 @@ class Terms(NamedTuple):
     """The caller's tasks keep needing the frontier."""
     wait_counts: bool
     """Somebody waits, so that a slow candidate is refused."""
+    switchable: Flags
+    """Moving the conversation there keeps the promise about what switches may cost."""
+    server: int | None
+    """Position of who served the conversation last, preferred between equals; None for nobody."""
     max_loss: float
     """Largest tolerated drop of success, as a share."""
     max_slowdown: float
@@ -95,6 +100,8 @@ class Outlook(NamedTuple):
 
     total_pusd: Whole
     """Over the remaining turns, with the cache as it is and what a switch costs."""
+    switch_pusd: Whole
+    """Part of it that is only paid because a warm cache is left behind."""
     completion_s: Numbers
     """Of the next answer; NaN unknown."""
 
@@ -106,6 +113,8 @@ class Choice(Value, frozen=True, kw_only=True):
     """Position in the table; None where nothing but the baseline may serve."""
     fit: tuple[int, ...]
     """Positions of all that may serve, cheapest first."""
+    stays: bool
+    """Who served the conversation last may go on; otherwise a change is forced and no promise refuses it."""
     rejected: tuple[Rejection, ...]
     quotes: tuple[Quote, ...]
 
@@ -140,14 +149,18 @@ def choose(
     open_before = reasons == 0
     _not_good_enough(reasons, table, baseline, terms, evidence)
     _does_not_pay(reasons, table, baseline, terms, outlook)
+    stays = terms.server is not None and reasons[terms.server] == 0
+    if stays:
+        _refuse(reasons, ~terms.switchable, "switch_promise")
     fit = np.flatnonzero(reasons == 0)
-    order = fit[np.lexsort((fit, table.lane[fit], outlook.total_pusd[fit]))]
+    order = fit[np.lexsort((fit, table.lane[fit], fit != terms.server, outlook.total_pusd[fit]))]
     considered = np.flatnonzero(open_before)
     preferred = int(order[0]) if len(order) else None
     reasons[order[1:]] = _CODE["not_cheapest"]
     return Choice(
         preferred=preferred,
         fit=tuple(int(position) for position in order),
+        stays=stays,
         rejected=table.rejections(reasons, _words(ruling)),
         quotes=_quotes(table, considered, baseline, evidence, outlook),
     )
@@ -177,8 +190,10 @@ STANDING: Final = frozenset({"caller_lane", "skill_policy", "key_policy", "resid
 
 
 def lower_bound(success: Numbers, weight: Numbers) -> Numbers:
-    """One-sided 95 % lower bound of a share known from `weight` tasks: normal approximation, one task of each kind
-    added so that a spotless record of three is not certainty (Agresti and Coull 1998).
+    """One-sided 95 % lower bound of a share known from `weight` tasks.
+
+    Normal approximation after one task of each kind is added, so that a spotless record of three is not certainty
+    (Agresti and Coull 1998).
     """
     tried = weight + 2
     share = (success * weight + 1) / tried

@@ -17,6 +17,8 @@ import numpy.typing as npt
 from lanewise.journey import Candidate, Dialect, Lane, Rejection
 from lanewise.money import ModelPrice, ServiceTier
 from lanewise.select.catalog import Entry
+from lanewise.select.stay import RateTable
+from lanewise.select.warmth import Caches, rules_of
 
 Flags = npt.NDArray[np.bool_]
 Whole = npt.NDArray[np.int64]
@@ -54,6 +56,9 @@ class Table:
         first = {model: position for position, model in reversed(list(enumerate(self.models)))}
         self.once = np.array([first[model] == at for at, model in enumerate(self.models)], dtype=np.bool_)
         """True at one entry of each model: what is counted by model counts there."""
+        self._served_by: dict[tuple[str, str], list[int]] = {}
+        for position, candidate in enumerate(self.candidates):
+            self._served_by.setdefault((candidate.provider, candidate.model), []).append(position)
         at = {name: position for position, name in enumerate(self.providers)}
         self.provider = np.array([at[c.provider] for c in self.candidates], dtype=np.intp)
         self.lane = np.array([LANES.index(c.lane) for c in self.candidates], dtype=np.int8)
@@ -68,6 +73,9 @@ class Table:
         self.free = without & self.local
         """Engines of one's own bill no tokens."""
         self.unpriced = without & ~self.local
+        rules = [rules_of(entry.vendor) for entry in entries]
+        self._min_prefix_tokens = np.array([rule.min_prefix_tokens for rule in rules], dtype=np.int64)
+        self._needs_mark = np.array([rule.needs_mark for rule in rules], dtype=np.bool_)
         self._thresholds = sorted({level.above_prompt_tokens for e in entries if e.price for level in e.price.tiers})
         self._rejections: dict[tuple[int, str], Rejection] = {}
         self._rates: dict[tuple[int, int], Rates] = {}
@@ -91,6 +99,22 @@ class Table:
                     rejection = found[at, word] = Rejection(candidate=self.candidates[at], reason=word)
                 listed.append(rejection)
         return tuple(listed)
+
+    def caching(self, prompt_tokens: int, at: dt.datetime, *, marked: bool) -> RateTable:
+        """What each entry charges for tokens that are in its cache and for tokens that are not."""
+        rates = self.rates(prompt_tokens, at)
+        caches = (prompt_tokens >= self._min_prefix_tokens) & (marked | ~self._needs_mark)
+        read = np.where(caches, rates.cache_read, rates.input).astype(np.float64)
+        fresh = np.where(caches, rates.cache_write, rates.input).astype(np.float64)
+        return RateTable(read=read, fresh=fresh, output=rates.output.astype(np.float64), again=read)
+
+    def warm(self, caches: Caches, prompt_tokens: int, now_s: float) -> Whole:
+        """Tokens of a prompt that each entry would read from its cache of this conversation."""
+        tokens = np.zeros(len(self.entries), dtype=np.int64)
+        for one in caches.warm:
+            for position in self._served_by.get((one.provider, one.model), ()):
+                tokens[position] = one.tokens_at(prompt_tokens, now_s)
+        return tokens
 
     def rates(self, prompt_tokens: int, at: dt.datetime) -> Rates:
         """What each entry charges for a prompt of this size at this time, aware UTC."""
