@@ -304,7 +304,7 @@ class Decision(Value, frozen=True, kw_only=True):
     switch_pusd: int = 0
     """What moving the conversation to `preferred` costs only because a warm cache is left behind."""
     switch_forced: bool = False
-    """Who served it before may not do this task, or failed at it: no promise about the cost of switches refuses that."""
+    """Who served it before may not do this task, or failed at it: no promise about switches refuses that."""
     quotes: tuple[Quote, ...] = ()
     """The best candidates and the baseline in numbers, cheapest first; empty where nothing was compared."""
 

@@ -64,11 +64,13 @@ MODELS = {
 }
 
 
-def settings_of(*, mode: Any = "active", split: float = 0.1, baseline: str = "", **changes: Any) -> Settings:
+def settings_of(
+    *, mode: Any = "active", split: float = 0.1, baseline: str = "", explore: float = 0.0, **changes: Any
+) -> Settings:
     fields: dict[str, Any] = {
         "providers": PROVIDERS,
         "models": MODELS,
-        "routing": RoutingSettings(mode=mode, split=split, baseline=baseline),
+        "routing": RoutingSettings(mode=mode, split=split, baseline=baseline, explore=explore),
         "upstream": UpstreamSettings(retries=0, backoff_s=0.001),
         **changes,
     }

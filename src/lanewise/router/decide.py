@@ -26,6 +26,7 @@ from lanewise.select import (
     Choice,
     Evidence,
     Outlook,
+    Pin,
     Table,
     Terms,
     affordable,
@@ -41,8 +42,8 @@ HOLD_OUT: Final = 0.2
 """Share of the tasks with failures that are not moved up: about 43 % of failing loops recover alone (PEERS.md on the
 hold-out arm of the only router that measured it), so what escalation gains is only known beside those left alone."""
 
-FAILING_FROM: Final = 0.5
-"""Probability that a task is failing, by its signals, from which it is moved up."""
+FAILING_FROM: Final = 0.7
+"""Probability that a task is failing, by its signals, from which it is moved up: two failed tests, not one."""
 
 
 class Decided(NamedTuple):
@@ -154,19 +155,22 @@ def _prefer(case: _Case) -> _Preferred:
     """The policy's candidate: the task's own while nothing speaks against it, otherwise the best of all."""
     outlook = _outlook(case)
     at_switch, terms = _switch_point(case), _terms(case, outlook)
-    pin = case.situation.pin
+    pinned = case.situation.pin
     dropped: tuple[Rejection, ...] = ()
-    if not at_switch and pin is not None and pin.candidate in case.table.positions:
-        position = case.table.positions[pin.candidate]
+    if not at_switch and pinned is not None and pinned.candidate in case.table.positions:
+        position = case.table.positions[pinned.candidate]
         why = unable(case.table, position, case.baseline, case.ruling, case.situation.need, terms, outlook)
         if not why:
-            return _Preferred(pin.candidate, "task_pin", "")
-        dropped = (Rejection(candidate=pin.candidate, reason=why, detail="served this task until now"),)
+            return _on_the_pin(case, pinned, terms, outlook)
+        dropped = (Rejection(candidate=pinned.candidate, reason=why, detail="served this task until now"),)
     choice = choose(case.table, case.baseline, case.ruling, case.situation.need, terms, case.evidence, outlook)
     best = case.baseline if choice.preferred is None else choice.preferred
     reason = "baseline_is_cheapest" if best == case.baseline else "cheapest_allowed"
     if choice.preferred is None or (case.situation.passage and choice.fit == (case.baseline,)):
         reason = "no_cheaper_candidate"
+    explored, propensity = _explored(case, choice)
+    if explored is not None:
+        best, reason = explored, "explored"
     return _Preferred(
         case.table.candidates[best],
         reason,
@@ -174,8 +178,56 @@ def _prefer(case: _Case) -> _Preferred:
         choice,
         switch_pusd=int(outlook.switch_pusd[best]),
         switch_forced=not choice.stays,
+        propensity=propensity,
         dropped=dropped,
     )
+
+
+def _on_the_pin(case: _Case, pinned: Pin, terms: Terms, outlook: Outlook) -> _Preferred:
+    """A task under way stays where it is; one that fails on a cheap model moves up one step, once.
+
+    What is sealed, thinking that only its maker can read, keeps an open tool loop with that maker.
+    """
+    stays = _Preferred(pinned.candidate, "task_pin", "")
+    if pinned.candidate.tier != "cheap" or pinned.escalation or case.situation.failing < FAILING_FROM:
+        return stays
+    if drawn("hold_out", case.reading.identity.task_id) < HOLD_OUT:
+        return stays._replace(reason="held_out", propensity=HOLD_OUT)
+    offered = ~case.table.cheap
+    if case.reading.features.sealed or case.reading.features.previous_response:
+        offered &= case.table.at_vendor(case.table.positions[pinned.candidate])
+    choice = choose(
+        case.table,
+        case.baseline,
+        case.ruling,
+        case.situation.need,
+        terms._replace(barred="task_failing"),
+        case.evidence,
+        outlook,
+        offered=offered,
+    )
+    if choice.preferred is None:
+        return stays
+    return _Preferred(
+        case.table.candidates[choice.preferred],
+        "escalated",
+        "failure_escalation",
+        choice,
+        switch_pusd=int(outlook.switch_pusd[choice.preferred]),
+        switch_forced=True,
+        propensity=1 - HOLD_OUT,
+    )
+
+
+def _explored(case: _Case, choice: Choice) -> tuple[int | None, float]:
+    """Another of those that may serve, for a small share of the tasks; with the probability of what was taken."""
+    share, others = case.rulebook.policy.routing.explore, choice.fit[1:]
+    if not share or not others:
+        return None, 1.0
+    identity = case.reading.identity
+    if drawn("explore", identity.session_id, identity.task_id) >= share:
+        return None, 1 - share
+    return others[int(drawn("which", identity.session_id, identity.task_id) * len(others))], share / len(others)
 
 
 def _terms(case: _Case, outlook: Outlook) -> Terms:
@@ -192,14 +244,18 @@ def _terms(case: _Case, outlook: Outlook) -> Terms:
         cheap_judged=cheap_by_judgement(turn, label, features)
         or case.caller.lane is not None
         or case.ruling.tiers == ("cheap",),
-        cheap_barred=situation.caller_need > BARRED_ABOVE,
+        barred="caller_history"
+        if situation.caller_need > BARRED_ABOVE
+        else "task_failing"
+        if situation.failing >= FAILING_FROM
+        else "",
         wait_counts=features.waiting,
         switchable=every
         if before is None
         else affordable(before.ledger, outlook.switch_pusd, routing.max_switch_overhead),
         server=_server(case),
         max_loss=routing.max_loss,
-        max_slowdown=3.0,
+        max_slowdown=routing.max_slowdown,
     )
 
 

@@ -8,7 +8,7 @@ import logging
 import random
 import traceback
 from collections.abc import Callable
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -28,6 +28,9 @@ log = logging.getLogger("lanewise")
 _NOT_ROUTED = frozenset({"not_routed", "caller_pin", "routing_error"})
 """Reasons of decisions in which the skill had no say."""
 
+
+_ESCALATIONS: dict[str, Literal["moved", "held_out"]] = {"escalated": "moved", "held_out": "held_out"}
+"""Reasons of decisions after which a task is not moved up again."""
 
 _OWN = frozenset({"student", "default"})
 """Labels that are our own reading of the words, so that somebody else may know better."""
@@ -125,7 +128,9 @@ class Router:
         situation = world.situation(request, caller, reading, conditions, self._experience)
         decision = decide(world.rulebook, caller, reading, situation)
         if decision.reason not in _NOT_ROUTED:
-            self._pins.put(reading.identity.task_id, Pin(candidate=decision.preferred))
+            before = conditions.pin.escalation if conditions.pin else ""
+            escalation = _ESCALATIONS.get(decision.reason, before)
+            self._pins.put(reading.identity.task_id, Pin(candidate=decision.preferred, escalation=escalation))
         return Decided(reading, decision, situation)
 
     async def _reconsidered(self, request: Request, caller: Caller, first: Decided, world: World) -> Decided:
@@ -208,7 +213,9 @@ class Router:
         self._recorder.record(call)
         served, decision = call.outcome.served, decided.decision
         if served is not None and served != decision.chosen and decision.mode != "observe":
-            self._pins.put(decided.reading.identity.task_id, Pin(candidate=served))
+            task_id = decided.reading.identity.task_id
+            pin = self._pins.of(task_id)
+            self._pins.put(task_id, Pin(candidate=served, escalation=pin.escalation if pin else ""))
         try:
             server = path_of(call)
             entry = self.world.catalog.entry_of(server) if server else None

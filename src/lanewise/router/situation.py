@@ -77,6 +77,8 @@ class Situation(Value, frozen=True, kw_only=True):
     """By which its prompts are expected to grow from call to call."""
     evidence: bytes
     """See `select.Evidence.packed`; for the entries of the policy and, behind them, `passage`."""
+    failing: float = 0.0
+    """Probability that the task is failing, by the signals of its calls so far, this one's included."""
     caller_need: float = 0.0
     """Share of the caller's cheap tasks that needed the frontier, see `select.Callers`."""
 

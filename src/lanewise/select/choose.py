@@ -7,7 +7,7 @@ that 200 candidates cost what 5 do. Sees numbers and names, never text; pure.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,7 @@ FLAT_CODES: Final = (
     "not_proven",
     "judgement",
     "caller_history",
+    "task_failing",
     "unknown_price",
     "unknown_baseline_price",
     "dearer_than_baseline",
@@ -81,8 +82,8 @@ class Terms(NamedTuple):
     """The caller's key may use it."""
     cheap_judged: bool
     """Where there is no evidence, a cheap model may do this kind of work."""
-    cheap_barred: bool
-    """The caller's tasks keep needing the frontier."""
+    barred: Literal["", "caller_history", "task_failing"]
+    """Why no cheap model may do it, whatever is known of it."""
     wait_counts: bool
     """Somebody waits, so that a slow candidate is refused."""
     switchable: Flags
@@ -235,8 +236,8 @@ def _not_good_enough(
         known = np.zeros(len(table), dtype=np.bool_)
     if not terms.cheap_judged:
         _refuse(reasons, table.cheap & ~known, "judgement")
-    if terms.cheap_barred:
-        _refuse(reasons, table.cheap, "caller_history")
+    if terms.barred:
+        _refuse(reasons, table.cheap, terms.barred)
     reasons[baseline] = kept
 
 

@@ -87,6 +87,14 @@ class Table:
         """Which entries are at one of the providers `names`."""
         return np.array([name in names for name in self.providers], dtype=np.bool_)[self.provider]
 
+    def at_vendor(self, position: int) -> Flags:
+        """Which entries are at the provider of the one at `position`, or sold by the same vendor."""
+        vendor = self.entries[position].vendor
+        same = [entry.vendor == vendor for entry in self.entries]
+        return (self.provider == self.provider[position]) | (
+            np.array(same, dtype=np.bool_) & (vendor not in {"", "local"})
+        )
+
     def rejections(self, reasons: npt.NDArray[np.int16], words: Sequence[str]) -> tuple[Rejection, ...]:
         """The entries whose reason is not 0, in order, with the word of each reason's number."""
         found = self._rejections
