@@ -302,6 +302,8 @@ def _mode(case: _Case) -> Mode:
 def _rejected(found: _Preferred) -> tuple[Rejection, ...]:
     """All that were not preferred; of a pin that was dropped, why it was."""
     rows = found.choice.rejected if found.choice else ()
+    if not found.dropped:
+        return rows
     dropped = {row.candidate for row in found.dropped}
     return found.dropped + tuple(row for row in rows if row.candidate not in dropped)
 
@@ -358,11 +360,11 @@ def drawn(*names: str) -> float:
 
 def _plan(case: _Case, chosen: Candidate) -> tuple[Candidate, ...]:
     """The chosen one, its model's other endpoints, then the baseline: in doubt the user gets what they named."""
-    spoken = case.table.speaks[case.situation.need.dialect]
+    table, spoken = case.table, case.table.speaks[case.situation.need.dialect]
     same = [
-        candidate
-        for candidate, speaks in zip(case.table.candidates, spoken, strict=True)
-        if candidate.model == chosen.model and speaks and (candidate.service == "standard" or case.ruling.flex)
+        table.candidates[at]
+        for at in table.of_model.get(chosen.model, ())
+        if spoken[at] and (case.ruling.flex or not table.flex[at])
     ]
     return tuple(dict.fromkeys([chosen, *same, *case.situation.baselines]))
 

@@ -25,7 +25,7 @@ MIN_EVIDENCE: Final = 30.0
 Z_ONE_SIDED_95: Final = 1.6449
 """Quantile of the standard normal distribution: one-sided, 95 %."""
 
-QUOTES: Final = 12
+QUOTES: Final = 8
 """Candidates whose numbers are kept with a decision, the best ones and the baseline."""
 
 FLAT_CODES: Final = (
@@ -160,7 +160,7 @@ def choose(
     reasons[order[1:]] = _CODE["not_cheapest"]
     return Choice(
         preferred=preferred,
-        fit=tuple(int(position) for position in order),
+        fit=tuple(order.tolist()),
         stays=stays,
         rejected=table.rejections(reasons, _words(ruling)),
         quotes=_quotes(table, considered, baseline, evidence, outlook),
@@ -268,21 +268,31 @@ def _words(ruling: LaneRuling) -> tuple[str, ...]:
 def _quotes(
     table: Table, considered: npt.NDArray[np.intp], baseline: int, evidence: Evidence, outlook: Outlook
 ) -> tuple[Quote, ...]:
-    best = considered[np.argsort(outlook.total_pusd[considered], kind="stable")][:QUOTES]
-    positions = list(dict.fromkeys([*best.tolist(), baseline]))
-    low = lower_bound(evidence.success, evidence.weight)
+    best = considered[np.argsort(outlook.total_pusd[considered], kind="stable")][:QUOTES].tolist()
+    positions = best if baseline in best else [*best, baseline]
+    low = lower_bound(evidence.success[positions], evidence.weight[positions])
+    rows = zip(
+        positions,
+        outlook.total_pusd[positions].tolist(),
+        table.unpriced[positions].tolist(),
+        _rounded(evidence.success[positions]),
+        _rounded(low),
+        np.round(evidence.weight[positions], 1).tolist(),
+        _rounded(outlook.completion_s[positions]),
+        strict=True,
+    )
     return tuple(
         Quote(
             candidate=table.candidates[at],
-            total_pusd=int(outlook.total_pusd[at]) if not table.unpriced[at] else None,
-            success=_rounded(evidence.success[at]),
-            success_low=_rounded(low[at]) if evidence.weight[at] else None,
-            weight=round(float(evidence.weight[at]), 1),
-            completion_s=_rounded(outlook.completion_s[at]),
+            total_pusd=None if unpriced else total,
+            success=success,
+            success_low=None if success is None else least,
+            weight=weight,
+            completion_s=takes_s,
         )
-        for at in positions
+        for at, total, unpriced, success, least, weight, takes_s in rows
     )
 
 
-def _rounded(value: float) -> float | None:
-    return None if np.isnan(value) else round(float(value), 4)
+def _rounded(values: Numbers) -> list[float | None]:
+    return [None if value != value else value for value in np.round(values, 4).tolist()]  # noqa: PLR0124 - NaN

@@ -30,6 +30,9 @@ LANES: Final[tuple[Lane, ...]] = ("local", "batch", "realtime")
 DIALECTS: Final[tuple[Dialect, ...]] = ("messages", "chat", "responses", "gemini")
 
 _UNBOUNDED: Final = 2**62
+_KEPT_WORDS: Final = 100
+"""Reason codes whose rejections are kept; there are some forty."""
+
 _KEPT_RATES: Final = 32
 """Sets of price columns kept: a few prompt size classes, of this minute and the last."""
 
@@ -56,6 +59,9 @@ class Table:
         first = {model: position for position, model in reversed(list(enumerate(self.models)))}
         self.once = np.array([first[model] == at for at, model in enumerate(self.models)], dtype=np.bool_)
         """True at one entry of each model: what is counted by model counts there."""
+        self.of_model: dict[str, list[int]] = {}
+        for position, model in enumerate(self.models):
+            self.of_model.setdefault(model, []).append(position)
         self._served_by: dict[tuple[str, str], list[int]] = {}
         for position, candidate in enumerate(self.candidates):
             self._served_by.setdefault((candidate.provider, candidate.model), []).append(position)
@@ -77,7 +83,7 @@ class Table:
         self._min_prefix_tokens = np.array([rule.min_prefix_tokens for rule in rules], dtype=np.int64)
         self._needs_mark = np.array([rule.needs_mark for rule in rules], dtype=np.bool_)
         self._thresholds = sorted({level.above_prompt_tokens for e in entries if e.price for level in e.price.tiers})
-        self._rejections: dict[tuple[int, str], Rejection] = {}
+        self._rejections: dict[str, list[Rejection]] = {}
         self._rates: dict[tuple[int, int], Rates] = {}
 
     def __len__(self) -> int:
@@ -89,24 +95,27 @@ class Table:
 
     def at_vendor(self, position: int) -> Flags:
         """Which entries are at the provider of the one at `position`, or sold by the same vendor."""
-        vendor = self.entries[position].vendor
-        same = [entry.vendor == vendor for entry in self.entries]
-        return (self.provider == self.provider[position]) | (
-            np.array(same, dtype=np.bool_) & (vendor not in {"", "local"})
+        vendor, provider = self.entries[position].vendor, self.candidates[position].provider
+        sold = vendor not in {"", "local"}
+        flags: Flags = np.array(
+            [e.candidate.provider == provider or (sold and e.vendor == vendor) for e in self.entries], dtype=np.bool_
         )
+        return flags
 
     def rejections(self, reasons: npt.NDArray[np.int16], words: Sequence[str]) -> tuple[Rejection, ...]:
         """The entries whose reason is not 0, in order, with the word of each reason's number."""
-        found = self._rejections
-        listed: list[Rejection] = []
-        for at, number in enumerate(reasons.tolist()):
-            if number:
-                word = words[number]
-                rejection = found.get((at, word))
-                if rejection is None:
-                    rejection = found[at, word] = Rejection(candidate=self.candidates[at], reason=word)
-                listed.append(rejection)
-        return tuple(listed)
+        numbers = reasons.tolist()
+        rows = {number: self._rejections_for(words[number]) for number in set(numbers) if number}
+        return tuple([rows[number][at] for at, number in enumerate(numbers) if number])
+
+    def _rejections_for(self, word: str) -> list[Rejection]:
+        """Every entry rejected for `word`, made once: a rejection has no other content."""
+        found = self._rejections.get(word)
+        if found is None:
+            if len(self._rejections) >= _KEPT_WORDS:
+                self._rejections.clear()
+            found = self._rejections[word] = [Rejection(candidate=c, reason=word) for c in self.candidates]
+        return found
 
     def caching(self, prompt_tokens: int, at: dt.datetime, *, marked: bool) -> RateTable:
         """What each entry charges for tokens that are in its cache and for tokens that are not."""
