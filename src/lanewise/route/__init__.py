@@ -1,5 +1,6 @@
 """Layer 2: which lanes may do this task, and why not the others. Labels and numbers in, no text, no models."""
 
 from lanewise.route.policy import LanePolicy, Load, rule
+from lanewise.route.queues import QueueState, Speed, now_spilled, predicted_completion_s, spills
 
-__all__ = ["LanePolicy", "Load", "rule"]
+__all__ = ["LanePolicy", "Load", "QueueState", "Speed", "now_spilled", "predicted_completion_s", "rule", "spills"]
