@@ -54,12 +54,16 @@ class QueueState(Value, frozen=True, kw_only=True):
     waiting: int | None = None
     """As the engine last said, everybody's."""
     kv_used_share: float | None = None
-    cold: bool = False
-    """The engine says that the model is not in memory."""
+    loaded: frozenset[str] | None = None
+    """What is in memory there, by the endpoint's own names; None where it does not say."""
     refuses_for_s: float = 0.0
     """It lately refused a call for lack of room, and counts as full for so long."""
     spilled: bool = False
     """Waiting callers go elsewhere since the last look."""
+
+    def cold(self, name: str) -> bool:
+        """The engine says what it has loaded, and `name` is not among it."""
+        return self.loaded is not None and name not in self.loaded
 
     @property
     def ahead(self) -> int:
@@ -120,10 +124,13 @@ def _first_free_s(queue: QueueState, limit: int, service_s: float) -> float:
     return free_s[0]
 
 
-def predicted_completion_s(queue: QueueState, speed: Speed, *, input_tokens: int, output_tokens: float) -> float | None:
+def predicted_completion_s(
+    queue: QueueState, speed: Speed, *, input_tokens: int, output_tokens: float, cold: bool = False
+) -> float | None:
     """Seconds until an answer of so many tokens to such a prompt would be complete: wait, prefill, decode.
 
-    None where any of the three is unknown. Grows with each of queue, prompt and answer.
+    None where any of the three is unknown. Grows with each of queue, prompt and answer. A model that is `cold` is
+    loaded first.
     """
     if speed.prefill_tokens_per_s is not None:
         prefill_s: float | None = input_tokens / speed.prefill_tokens_per_s
@@ -135,7 +142,7 @@ def predicted_completion_s(queue: QueueState, speed: Speed, *, input_tokens: int
     wait_s = predicted_wait_s(queue, own_s if speed.service_s is None else speed.service_s)
     if wait_s is None:
         return None
-    return wait_s + (COLD_START_S if queue.cold else 0.0) + own_s
+    return wait_s + (COLD_START_S if cold else 0.0) + own_s
 
 
 def spills(

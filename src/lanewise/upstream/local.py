@@ -93,6 +93,11 @@ class QueueWatch:
         if now - self._asked_at >= ACTIVE_S:
             self._wanted.set()
         self._asked_at = now
+        return self.known()
+
+    def known(self) -> dict[str, Observed]:
+        """The same for whoever only looks on."""
+        now = self._now()
         return {
             name: Observed(reading=seen.reading, others=seen.others, age_s=now - seen.at)
             for name, seen in self._seen.items()

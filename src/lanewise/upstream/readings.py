@@ -199,7 +199,8 @@ READERS: Mapping[str, Mapping[str, Reader]] = {
     "llamacpp": {"/metrics": read_llamacpp_metrics, "/slots": read_llamacpp_slots},
     "ollama": {"/api/ps": read_ollama},
 }
-"""A provider's `metrics` -> path -> how it is read. Several complete each other; the first that states a field decides it."""
+"""A provider's `metrics` -> path -> how it is read. Several complete each other: the first that states a field
+decides it."""
 
 
 def merged(first: QueueReading, second: QueueReading) -> QueueReading:
