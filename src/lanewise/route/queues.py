@@ -29,6 +29,10 @@ RETURN_BELOW = 0.65
 """Calls come back when local is predicted below this share of the cloud's time. Two predictions that are each off by
 10 % move their ratio by up to (1.1 / 0.9)^2 = 1.49 between two looks; 1 / 0.65 = 1.54 is beyond that."""
 
+HOLD_S = 60.0
+"""After this long any win brings them back: an engine that is a little faster than the cloud when idle would otherwise
+never see a waiting caller again. So noise moves calls to and fro at most once a minute."""
+
 
 class Speed(Value, frozen=True, kw_only=True):
     """How fast one model at one endpoint answers once it has begun; from beliefs, None where nothing was seen."""
@@ -58,8 +62,8 @@ class QueueState(Value, frozen=True, kw_only=True):
     """What is in memory there, by the endpoint's own names; None where it does not say."""
     refuses_for_s: float = 0.0
     """It lately refused a call for lack of room, and counts as full for so long."""
-    spilled: bool = False
-    """Waiting callers go elsewhere since the last look."""
+    spilled_for_s: float | None = None
+    """Since when waiting callers go elsewhere; None while they do not."""
 
     def cold(self, name: str) -> bool:
         """The engine says what it has loaded, and `name` is not among it."""
@@ -151,7 +155,7 @@ def spills(
     """Whether this call should go elsewhere because of the queue.
 
     Args:
-        queue: The local endpoint's, with whether it is spilled already.
+        queue: The local endpoint's, with since when it is spilled.
         local_s: Predicted completion there.
         cloud_s: The best predicted completion elsewhere.
         waiting: A user waits for the answer.
@@ -168,12 +172,14 @@ def spills(
 
 
 def now_spilled(queue: QueueState, *, local_s: float | None, cloud_s: float | None) -> bool:
-    """The endpoint's state after a look at a call that somebody waits for; keep it for the next as `spilled`.
+    """The endpoint's state after a look at a call that somebody waits for; keep since when, for the next look.
 
-    Spilled as soon as local loses against the cloud (latency inversion); back only when it wins by `RETURN_BELOW`.
+    Spilled as soon as local loses against the cloud (latency inversion); back when it wins by `RETURN_BELOW`, or at
+    all after `HOLD_S`.
     """
     if queue.refuses_for_s > 0:
         return True
     if local_s is None or cloud_s is None:
         return queue.full
-    return local_s > cloud_s * (RETURN_BELOW if queue.spilled else 1.0)
+    held = queue.spilled_for_s is not None and queue.spilled_for_s < HOLD_S
+    return local_s > cloud_s * (RETURN_BELOW if held else 1.0)

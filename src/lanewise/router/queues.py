@@ -1,6 +1,7 @@
 """The queues of local engines as the router sees them: what `upstream` counts and reads, as values of `route`.
 
-Keeps one thing: which engines waiting callers are sent past, so that the next look can hold on to it (hysteresis).
+Keeps one thing: since when waiting callers are sent past which engines, so that the next look can hold on to it
+(hysteresis).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ class LocalQueues:
         self._health = health
         self._watch = watch
         self._now = monotonic
-        self._spilled: frozenset[str] = frozenset()
+        self._spilled_at: dict[str, float] = {}
 
     def states(self, providers: Iterable[Provider]) -> dict[str, QueueState]:
         """The queue of each local one of `providers`, by name, for a decision that is about to be made."""
@@ -27,12 +28,17 @@ class LocalQueues:
 
     def looked(self, spilled: Mapping[str, bool]) -> None:
         """Keep what a decision for a waiting caller found of the engines that it looked at (`route.now_spilled`)."""
-        self._spilled = (self._spilled - spilled.keys()) | {name for name, past in spilled.items() if past}
+        for name, past in spilled.items():
+            if past:
+                self._spilled_at.setdefault(name, self._now())
+            else:
+                self._spilled_at.pop(name, None)
 
     def _state(self, provider: Provider, seen: Observed | None) -> QueueState:
         now = self._now()
         endpoint = self._health.of(provider.name)
         reading = seen.reading if seen else None
+        spilled_at = self._spilled_at.get(provider.name)
         return QueueState(
             ages_s=endpoint.ages_s(now),
             others=seen.others if seen else None,
@@ -42,5 +48,5 @@ class LocalQueues:
             kv_used_share=reading.kv_used_share if reading else None,
             loaded=reading.loaded if reading else None,
             refuses_for_s=endpoint.refuses_for_s(now),
-            spilled=provider.name in self._spilled,
+            spilled_for_s=None if spilled_at is None else now - spilled_at,
         )
