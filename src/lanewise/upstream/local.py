@@ -107,14 +107,18 @@ class QueueWatch:
     async def run(self) -> None:
         """Read on until cancelled."""
         while True:
-            if self._active():
-                await self.read()
+            await self.look()
             try:
                 async with asyncio.timeout(self._every_s):
                     await self._wanted.wait()
             except TimeoutError:
                 continue
             self._wanted.clear()
+
+    async def look(self) -> None:
+        """Read if there is traffic."""
+        if self._active():
+            await self.read()
 
     def _active(self) -> bool:
         now = self._now()
