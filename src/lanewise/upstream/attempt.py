@@ -256,7 +256,7 @@ class Dispatcher:
             )
         for attempt in trail.attempts:
             if attempt.error == LOST:
-                hedges.seen(attempt.candidate, trail.elapsed_s(attempt.number), stream=stream)
+                hedges.seen(attempt.candidate, max(trail.elapsed_s(attempt.number), patience_s or 0.0), stream=stream)
             elif attempt.first_byte_us is not None and not attempt.error:
                 hedges.seen(attempt.candidate, attempt.first_byte_us / 1e6, stream=stream)
         return tried
