@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
-from telemetry_kit import CLOUD, GPU, RETRIED, USAGE, made_call
+from telemetry_kit import CLOUD, GPU, RETRIED, STARTED_AT, USAGE, made_call
 
 from lanewise.journey import Attempt, Usage
 from lanewise.telemetry import Telemetry
