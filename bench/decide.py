@@ -14,6 +14,8 @@ import time
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from lanewise.config import FixedPrice, ModelSettings, ProviderSettings, RoutingSettings, Settings
 from lanewise.journey import (
     Attempt,
@@ -30,6 +32,7 @@ from lanewise.journey import (
     Usage,
 )
 from lanewise.money import PriceBook
+from lanewise.route import QueueState
 from lanewise.router import Conditions, Experience, Situation, World, decide
 from lanewise.select import Priors
 from processes import machine
@@ -107,7 +110,7 @@ def warm(world: World) -> Experience:
     request = request_for(world)
     for number in range(400):
         reading = reading_of(number)
-        conditions = Conditions(now=NOW, in_flight={})
+        conditions = Conditions(now=NOW)
         situation = world.situation(request, Caller(), reading, conditions, experience)
         decision = decide(world.rulebook, Caller(), reading, situation)
         candidate = world.catalog.entries[number % len(world.catalog.entries)].candidate
@@ -145,8 +148,6 @@ def warm(world: World) -> Experience:
 
 def request_for(world: World) -> Request:
     """A call that names the dearest model."""
-    import msgspec
-
     return msgspec.structs.replace(REQUEST, model=world.catalog.entries[-1].candidate.model)
 
 
@@ -158,7 +159,7 @@ def measured(models: int) -> dict[str, float]:
     gc.freeze()
     for number in range(ROUNDS):
         reading = reading_of(number)
-        conditions = Conditions(now=NOW + dt.timedelta(seconds=number), in_flight={"p0": 1})
+        conditions = Conditions(now=NOW + dt.timedelta(seconds=number), queues={"p0": QueueState(ages_s=(1.0,))})
         started = time.perf_counter()
         situation: Situation = world.situation(request, Caller(), reading, conditions, experience)
         gathered, cpu_before = time.perf_counter(), time.thread_time()
@@ -185,7 +186,7 @@ def growth_kib() -> int:
     def run(first: int, last: int) -> None:
         for number in range(first, last):
             reading = reading_of(number)
-            conditions = Conditions(now=NOW + dt.timedelta(seconds=number), in_flight={})
+            conditions = Conditions(now=NOW + dt.timedelta(seconds=number))
             decide(
                 world.rulebook, Caller(), reading, world.situation(request, Caller(), reading, conditions, experience)
             )
@@ -211,7 +212,9 @@ def main() -> None:
         print(json.dumps(found, indent=2))
         return
     print(machine())
-    print(f"{'candidates':>10} {'decide p50':>12} {'p99 us':>8} {'p99 CPU us':>11}   {'with gathering p50':>19} {'p99 us':>8}")
+    print(
+        f"{'candidates':>10} {'decide p50':>12} {'p99 us':>8} {'p99 CPU us':>11}   {'with gathering p50':>19} {'p99 us':>8}"
+    )
     for row in rows:
         print(
             f"{row['models']:>10} {row['p50_us']:>12.0f} {row['p99_us']:>8.0f} {row['cpu_p99_us']:>11.0f}   "

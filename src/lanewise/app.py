@@ -30,7 +30,7 @@ from lanewise.router import Experience, Router, SecondOpinion, Threaded, World
 from lanewise.select import Priors
 from lanewise.store import Database, open_database
 from lanewise.telemetry import Telemetry, export_span, log_call, log_refusal, tracer_for
-from lanewise.upstream import Health, Hosted, HttpTransport, Transport
+from lanewise.upstream import Health, Hosted, HttpTransport, QueueWatch, Transport
 from lanewise.upstream.discovery import is_ourselves
 
 log = logging.getLogger("lanewise")
@@ -124,6 +124,7 @@ class App:
             open_s=settings.upstream.breaker_open_s,
             monotonic=time.monotonic,
         )
+        self.queues = QueueWatch(transport=transport, health=self.health, monotonic=time.monotonic)
         books = Books(self.writer, self._telemetry, env, settings.server.log)
         self.router = Router(
             world=World(settings, env, prices, opinions=opinions),
@@ -132,6 +133,7 @@ class App:
             health=self.health,
             recorder=books,
             experience=Experience(Priors.load()),
+            watch=self.queues,
             monotonic=time.monotonic,
             utcnow=utcnow,
             rng=random.Random(),  # noqa: S311 - jitter and ids, not secrets
@@ -141,6 +143,7 @@ class App:
             application(self.router, self, utcnow=utcnow),
             body_timeout_s=lambda: self.router.world.settings.server.body_timeout_s,
         )
+        self.queues.use(self.router.world.providers.values(), env)
 
     def use(self, settings: Settings) -> None:
         """Serve the next calls under `settings`; address and database stay those of the start.
@@ -158,6 +161,7 @@ class App:
         _refuse_loop(settings, where.host, self.port)
         opinions = second_opinions(settings, self._env, self._transport)
         self.router.use(World(settings, self._env, self._prices, opinions=opinions))
+        self.queues.use(self.router.world.providers.values(), self._env)
 
     def problems(self) -> list[str]:
         """Why calls cannot be served properly now."""
@@ -171,7 +175,11 @@ class App:
     def scrape(self) -> bytes:
         """The text of /metrics."""
         return self._telemetry.scrape(
-            breakers=self.health.states(), in_flight=self.health.in_flight(), dropped=self._lost()
+            breakers=self.health.states(),
+            in_flight=self.health.in_flight(),
+            engines={name: (seen.reading.running, seen.reading.waiting) for name, seen in self.queues.known().items()},
+            refusing=self.health.refusing(),
+            dropped=self._lost(),
         )
 
     def _lost(self) -> int:
@@ -245,11 +253,14 @@ async def running(settings: Settings, *, env: Mapping[str, str]) -> AsyncIterato
     app.writer.start()
     http = server(app.asgi, drain_s=where.drain_s, body_timeout_s=where.body_timeout_s)
     serving = asyncio.create_task(http.serve(sockets=[listener]))
+    watching = asyncio.create_task(app.queues.run())
     try:
         yield app, f"http://{f'[{host}]' if ':' in host else host}:{port}"
     finally:
         http.should_exit = True
         await serving
+        watching.cancel()
+        await asyncio.wait([watching])
         await transport.close()
         await asyncio.to_thread(app.writer.close, LEDGER_CLOSE_S)
         database.close()

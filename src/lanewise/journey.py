@@ -307,6 +307,8 @@ class Decision(Value, frozen=True, kw_only=True):
     """Who served it before may not do this task, or failed at it: no promise about switches refuses that."""
     quotes: tuple[Quote, ...] = ()
     """The best candidates and the baseline in numbers, cheapest first; empty where nothing was compared."""
+    spilled: tuple[tuple[str, bool], ...] = ()
+    """Local providers that were looked at, each with whether the call was sent past it because of its queue."""
 
 
 # -- what came of it --------------------------------------------------------------------------------------

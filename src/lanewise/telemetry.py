@@ -86,6 +86,24 @@ class Telemetry:
             ["source", "outcome"],
             registry=registry,
         )
+        self._hedges = Counter(
+            "lanewise_hedges",
+            "Second requests beside a slow first one, by who answered.",
+            ["outcome"],
+            registry=registry,
+        )
+        self._engine_calls = Gauge(
+            "lanewise_engine_calls",
+            "Calls at a local engine as it says itself, everybody's; absent while unknown.",
+            ["provider", "state"],
+            registry=registry,
+        )
+        self._refusing = Gauge(
+            "lanewise_refusing",
+            "1 while a provider counts as full after a 429 or 503.",
+            ["provider"],
+            registry=registry,
+        )
         self._in_flight = Gauge("lanewise_in_flight", "Calls under way.", ["provider"], registry=registry)
         self._breaker = Gauge(
             "lanewise_breaker_state", "0 closed, 1 half open, 2 open.", ["provider"], registry=registry
@@ -109,6 +127,8 @@ class Telemetry:
         for attempt in record.attempts:
             provider = attempt.candidate.provider
             self._of(self._attempts, provider, self._known(attempt.candidate.model), _attempt_word(attempt)).inc()
+            if attempt.hedge:
+                self._of(self._hedges, "lost" if attempt.error else "won").inc()
         if usage := outcome.usage:
             written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
             self._of(self._tokens, model, "input").inc(usage.input_tokens)
@@ -154,12 +174,33 @@ class Telemetry:
     def _known(self, model: str) -> str:
         return model if model in self._models() else OTHER
 
-    def scrape(self, *, breakers: Mapping[str, str], in_flight: Mapping[str, int], dropped: int) -> bytes:
-        """The text of /metrics; gauges are read at this moment."""
+    def scrape(
+        self,
+        *,
+        breakers: Mapping[str, str],
+        in_flight: Mapping[str, int],
+        engines: Mapping[str, tuple[int | None, int | None]],
+        refusing: Collection[str],
+        dropped: int,
+    ) -> bytes:
+        """The text of /metrics; gauges are read at this moment.
+
+        Args:
+            breakers: State by provider.
+            in_flight: Calls of ours by provider.
+            engines: (running, waiting) by provider, as far as the engine says.
+            refusing: Providers that count as full.
+            dropped: Calls the ledger lost.
+        """
+        self._engine_calls.clear()
         for provider in self._providers():
             state = breakers.get(provider, "closed")
             self._breaker.labels(provider).set({"closed": 0, "half_open": 1, "open": 2}[state])
             self._in_flight.labels(provider).set(in_flight.get(provider, 0))
+            self._refusing.labels(provider).set(provider in refusing)
+            for word, calls in zip(("running", "waiting"), engines.get(provider, (None, None)), strict=True):
+                if calls is not None:
+                    self._engine_calls.labels(provider, word).set(calls)
         self._dropped.set(dropped)
         return generate_latest(self.registry)
 

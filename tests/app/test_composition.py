@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from doubles import ScriptedUpstream, json_reply, replies, says
+from doubles import Recorded, Reply, ScriptedUpstream, json_reply, replies, says
 from lanewise import app as root
 from lanewise.app import App, database_url, running
 from lanewise.config import (
@@ -430,3 +430,28 @@ def test_a_reload_to_a_classifier_without_its_key_keeps_the_old_world(tmp_path: 
             assert app.router.world is before
 
     run(main)
+
+
+# -- local engines ----------------------------------------------------------------------------------------
+
+
+def test_the_queues_of_local_engines_are_read_while_calls_are_there_and_shown(tmp_path: Path):
+    def engine(request: Recorded) -> Reply:
+        gauges = b"vllm:num_requests_running 3\nvllm:num_requests_waiting 2\n"
+        return Reply(pieces=(gauges,)) if request.path == "/metrics" else says(ANSWER)(request)
+
+    async def main(url: str) -> bytes:
+        rows = {"gpu": ProviderSettings(base_url=url, dialects=("chat",), lane="local", metrics="vllm")}
+        async with running(settings_of(tmp_path, providers=rows), env={}) as (app, at):
+            assert (await chat(at))[0] == 200
+            app.queues.observed()  # as a decision does
+            async with asyncio.timeout(10):
+                while not app.queues.known():
+                    await asyncio.sleep(0)
+            return (await get(at, "/metrics"))[1]
+
+    with ScriptedUpstream(engine) as server:
+        shown = run(lambda: main(server.url)).decode().splitlines()
+    assert 'lanewise_engine_calls{provider="gpu",state="running"} 3.0' in shown
+    assert 'lanewise_engine_calls{provider="gpu",state="waiting"} 2.0' in shown
+    assert 'lanewise_refusing{provider="gpu"} 0.0' in shown

@@ -257,6 +257,7 @@ _DECISION = _strategy(
     switch_point=_TEXT,
     switch_pusd=_WHOLE,
     switch_forced=st.booleans(),
+    spilled=st.lists(st.tuples(_TEXT, st.booleans()), max_size=2).map(tuple),
     quotes=st.lists(
         _strategy(
             Quote,

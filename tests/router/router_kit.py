@@ -26,9 +26,10 @@ from lanewise.journey import (
     Turn,
 )
 from lanewise.money import PriceBook
+from lanewise.route import QueueState
 from lanewise.router import Conditions, Experience, Router, Situation, World, decide
 from lanewise.select import Pin, Priors
-from lanewise.upstream import Health
+from lanewise.upstream import Health, QueueWatch
 from lanewise.upstream.transport import Sending
 from lanewise.wire import peek
 
@@ -138,7 +139,9 @@ def reading_of(
 def conditions_of(**changes: Any) -> Conditions:
     if isinstance(changes.get("pin"), Candidate):
         changes["pin"] = Pin(candidate=changes["pin"])
-    return Conditions(**{"now": NOW, "in_flight": {}, **changes})
+    busy = changes.pop("in_flight", {})
+    queues = {"gpu": QueueState(ages_s=(1.0,) * busy.get("gpu", 0), slots=2)}
+    return Conditions(**{"now": NOW, "queues": queues, **changes})
 
 
 def decided(
@@ -291,11 +294,13 @@ class House:
         self.upstream = Upstream(self.clock)
         self.books = Books()
         self.classifier = Classifier.load()
+        health = Health(threshold=5, open_s=30.0, monotonic=self.clock.monotonic)
         self.router = Router(
             world=world or world_of(),
             classifier=self.classifier,
             transport=self.upstream,
-            health=Health(threshold=5, open_s=30.0, monotonic=self.clock.monotonic),
+            health=health,
+            watch=QueueWatch(transport=self.upstream, health=health, monotonic=self.clock.monotonic),
             recorder=self.books,
             experience=Experience(Priors.none()),
             monotonic=self.clock.monotonic,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
-from telemetry_kit import CLOUD, GPU, RETRIED, USAGE, made_call
+from telemetry_kit import CLOUD, GPU, RETRIED, STARTED_AT, USAGE, made_call
 
 from lanewise.journey import Attempt, Usage
 from lanewise.telemetry import Telemetry
@@ -25,7 +25,9 @@ def telemetry() -> Telemetry:
 
 def scraped(metrics: Telemetry, **state: Any) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     """Sample name and labels -> value, as a Prometheus server would read them."""
-    text = metrics.scrape(**{"breakers": {}, "in_flight": {}, "dropped": 0, **state}).decode()
+    text = metrics.scrape(
+        **{"breakers": {}, "in_flight": {}, "engines": {}, "refusing": (), "dropped": 0, **state}
+    ).decode()
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)
@@ -179,6 +181,23 @@ def test_gauges_show_every_provider_of_the_config_and_no_other():
     assert counted(metrics, "lanewise_breaker_state", **state) == {("cloud",): 2.0, ("gpu",): 0.0}
     assert counted(metrics, "lanewise_in_flight", **state) == {("cloud",): 0.0, ("gpu",): 3.0}
     assert counted(metrics, "lanewise_ledger_dropped", **state) == {(): 5.0}
+
+
+def test_the_engines_own_counts_are_shown_while_they_are_known():
+    metrics = telemetry()
+    state = {"engines": {"gpu": (2, None), "gone": (1, 1)}, "refusing": {"cloud", "gone"}}
+    assert counted(metrics, "lanewise_engine_calls", **state) == {("gpu", "running"): 2.0}
+    assert counted(metrics, "lanewise_refusing", **state) == {("cloud",): 1.0, ("gpu",): 0.0}
+    assert counted(metrics, "lanewise_engine_calls", engines={"gpu": (None, 0)}) == {("gpu", "waiting"): 0.0}
+    assert counted(metrics, "lanewise_engine_calls", engines={}) == {}
+
+
+def test_second_requests_are_counted_by_who_answered():
+    metrics = telemetry()
+    hedge = {"candidate": GPU, "started_at": STARTED_AT, "hedge": True}
+    for error in ("", "hedge_lost", "client_left"):
+        metrics.call_finished(made_call(attempts=(*RETRIED, Attempt(number=3, error=error, **hedge))))
+    assert counted(metrics, "lanewise_hedges_total") == {("won",): 1.0, ("lost",): 2.0}
 
 
 @pytest.mark.parametrize(("state", "value"), [("closed", 0.0), ("half_open", 1.0), ("open", 2.0)])

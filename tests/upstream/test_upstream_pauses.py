@@ -8,7 +8,7 @@ import pytest
 
 from lanewise.journey import Candidate
 from lanewise.upstream.attempt import retry_after_s
-from lanewise.upstream.health import Endpoint, Health
+from lanewise.upstream.health import MAX_REFUSED_S, REFUSED_S, Endpoint, Health
 
 NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
 
@@ -87,3 +87,44 @@ def test_where_all_breakers_are_open_the_first_of_the_plan_is_asked_all_the_same
     assert health.admitted(plan) == (plan[1],)
     health.of("b").failed(0)
     assert health.admitted(plan) == (plan[0],)
+
+
+def test_calls_in_flight_are_known_with_their_ages_and_leave_in_any_order() -> None:
+    endpoint = Endpoint(threshold=2, open_s=30)
+    for at in (10.0, 12.0, 12.0, 15.0):
+        endpoint.sent(at)
+    endpoint.left(12.0)
+    assert (endpoint.in_flight, endpoint.ages_s(20.0), endpoint.last_sent_at) == (3, (10.0, 8.0, 5.0), 15.0)
+    for at in (15.0, 10.0, 12.0):
+        endpoint.left(at)
+    assert (endpoint.in_flight, endpoint.ages_s(20.0), endpoint.last_sent_at) == (0, (), 15.0)
+
+
+@pytest.mark.parametrize(
+    ("asked_s", "full_s"),
+    [(None, REFUSED_S), (2.0, 2.0), (0.0, 0.0), (3600.0, MAX_REFUSED_S), (float("inf"), MAX_REFUSED_S)],
+)
+def test_after_a_refusal_an_endpoint_is_full_for_the_time_that_it_named(asked_s: float | None, full_s: float) -> None:
+    endpoint = Endpoint(threshold=2, open_s=30)
+    assert endpoint.refuses_for_s(100.0) == 0.0
+    endpoint.refused(100.0, asked_s)
+    assert endpoint.refuses_for_s(100.0) == full_s
+    assert endpoint.refuses_for_s(100.0 + full_s) == 0.0
+
+
+def test_a_shorter_refusal_does_not_take_back_a_longer_one() -> None:
+    endpoint = Endpoint(threshold=2, open_s=30)
+    endpoint.refused(100.0, 30.0)
+    endpoint.refused(101.0, 1.0)
+    assert endpoint.refuses_for_s(101.0) == 29.0
+
+
+def test_who_refuses_now_is_listed() -> None:
+    now = 0.0
+    health = Health(threshold=1, open_s=30, monotonic=lambda: now)
+    health.of("a").refused(0.0, 9.0)
+    health.of("b").refused(0.0, 3.0)
+    health.of("c")
+    assert health.refusing() == {"a", "b"}
+    now = 3.0
+    assert health.refusing() == {"a"}

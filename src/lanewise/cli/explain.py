@@ -143,7 +143,7 @@ def _offline(request: Request, settings: Settings) -> Explanation:
     caller, _ = caller_of(request.headers, {}, now)
     reading = Classifier.load().read(request, caller, now)
     world = World(settings, os.environ, PriceBook.load(app.data_dir(settings)))
-    conditions = Conditions(now=now, in_flight={})
+    conditions = Conditions(now=now)
     situation = world.situation(request, caller, reading, conditions, Experience(Priors.load()))
     decision = decide(world.rulebook, caller, reading, situation)
     return Explanation(

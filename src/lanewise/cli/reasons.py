@@ -32,6 +32,7 @@ REJECTION: Final = {
     "judgement": "nothing is known of how it does such work, and by judgement the work is too hard for its tier",
     "caller_history": "cheap models were often not enough for this caller's tasks of late",
     "task_failing": "the task shows failures, which a cheap model is not to repeat",
+    "slower_than_cloud": "somebody waits, and with its queue it is expected to answer later than the cloud",
     "too_slow": "somebody waits, and it is expected to take several times as long as the model that was named",
     "switch_promise": "moving there would leave a warm cache behind, and this session has spent what switches may cost",
     "context_window": "prompt and largest answer together do not fit its context window",

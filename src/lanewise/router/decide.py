@@ -16,15 +16,17 @@ import numpy as np
 from lanewise.config import SkillSettings, duration_s
 from lanewise.errors import NoCandidate
 from lanewise.journey import Caller, Candidate, Decision, Lane, LaneRuling, Mode, Reading, Rejection
-from lanewise.route import LanePolicy, cheap_by_judgement, rule
+from lanewise.route import LanePolicy, Speed, cheap_by_judgement, predicted_completion_s, rule, spills
 from lanewise.router.situation import Rulebook, Situation
 from lanewise.select import (
     BARRED_ABOVE,
     EXPECTED_OUTPUT_TOKENS,
     LANE_NAMES,
+    LANES,
     Caches,
     Choice,
     Evidence,
+    Numbers,
     Outlook,
     Pin,
     Table,
@@ -66,6 +68,7 @@ class _Preferred(NamedTuple):
     switch_forced: bool = False
     propensity: float = 1.0
     dropped: tuple[Rejection, ...] = ()
+    spilled: tuple[tuple[str, bool], ...] = ()
 
 
 class _Case(NamedTuple):
@@ -120,6 +123,7 @@ def decide(rulebook: Rulebook, caller: Caller, reading: Reading, situation: Situ
         switch_pusd=found.switch_pusd,
         switch_forced=found.switch_forced and found.switch_pusd > 0,
         quotes=found.choice.quotes if found.choice else (),
+        spilled=found.spilled,
     )
 
 
@@ -137,7 +141,7 @@ def _case(rulebook: Rulebook, caller: Caller, reading: Reading, situation: Situa
         reading.features,
         caller,
         LanePolicy(lanes=skill.lanes, tier="cheap" if situation.model == "auto:cheap" else skill.tier),
-        rulebook.load(situation.in_flight),
+        rulebook.load(situation.queues),
     )
     return _Case(
         rulebook,
@@ -154,7 +158,8 @@ def _case(rulebook: Rulebook, caller: Caller, reading: Reading, situation: Situa
 def _prefer(case: _Case) -> _Preferred:
     """The policy's candidate: the task's own while nothing speaks against it, otherwise the best of all."""
     outlook = _outlook(case)
-    at_switch, terms = _switch_point(case), _terms(case, outlook)
+    spilled = _spilled(case, outlook)
+    at_switch, terms = _switch_point(case), _terms(case, outlook, spilled)
     pinned = case.situation.pin
     dropped: tuple[Rejection, ...] = ()
     if not at_switch and pinned is not None and pinned.candidate in case.table.positions:
@@ -180,6 +185,7 @@ def _prefer(case: _Case) -> _Preferred:
         switch_forced=not choice.stays,
         propensity=propensity,
         dropped=dropped,
+        spilled=spilled,
     )
 
 
@@ -230,7 +236,7 @@ def _explored(case: _Case, choice: Choice) -> tuple[int | None, float]:
     return others[int(drawn("which", identity.session_id, identity.task_id) * len(others))], share / len(others)
 
 
-def _terms(case: _Case, outlook: Outlook) -> Terms:
+def _terms(case: _Case, outlook: Outlook, spilled: tuple[tuple[str, bool], ...]) -> Terms:
     """What configuration and moment allow, by entry."""
     table, situation, routing = case.table, case.situation, case.rulebook.policy.routing
     before = situation.conversation
@@ -239,6 +245,7 @@ def _terms(case: _Case, outlook: Outlook) -> Terms:
     return Terms(
         authorised=table.at_providers(situation.authorised),
         unavailable=table.at_providers(situation.unavailable),
+        spilled=table.at_providers([name for name, past in spilled if past and case.caller.lane != "local"]),
         resident=every,
         listed=every,
         cheap_judged=cheap_by_judgement(turn, label, features)
@@ -270,6 +277,7 @@ def _outlook(case: _Case) -> Outlook:
     before = situation.conversation
     warm = table.warm(before.caches if before else Caches(), prompt_tokens, situation.at.timestamp())
     server = _server(case)
+    own_s = evidence.first_token_s + output / evidence.tokens_per_s
     return Outlook(
         total_pusd=expected_totals(
             rates,
@@ -280,8 +288,58 @@ def _outlook(case: _Case) -> Outlook:
             turns=situation.turns,
         ),
         switch_pusd=overheads(rates, warm, abandoned_tokens=0 if server is None else int(warm[server])),
-        completion_s=evidence.first_token_s + output / evidence.tokens_per_s,
+        completion_s=_completion_s(case, own_s, output),
     )
+
+
+def _completion_s(case: _Case, own_s: Numbers, output_tokens: Numbers) -> Numbers:
+    """Predicted time of the next answer: as measured for the cloud, behind their queues for local engines."""
+    table, situation, evidence = case.table, case.situation, case.evidence
+    completion_s = own_s.copy()
+    for at in np.flatnonzero(table.local).tolist():
+        candidate = table.candidates[at]
+        queue = situation.queues.get(candidate.provider)
+        if queue is None:
+            continue
+        found = predicted_completion_s(
+            queue,
+            Speed(
+                first_token_s=_known(evidence.first_token_s[at]), decode_tokens_per_s=_known(evidence.tokens_per_s[at])
+            ),
+            input_tokens=situation.need.input_tokens,
+            output_tokens=float(output_tokens[at]),
+            cold=queue.cold(candidate.upstream_model),
+        )
+        completion_s[at] = np.nan if found is None else found
+    return completion_s
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _spilled(case: _Case, outlook: Outlook) -> tuple[tuple[str, bool], ...]:
+    """Local providers that a waiting caller is sent past, or not, because of their queue (latency inversion).
+
+    The cloud's time is the best of those that could answer at all; a provider is judged by its fastest model.
+    """
+    table, situation = case.table, case.situation
+    able = table.speaks[situation.need.dialect] & table.at_providers(situation.authorised)
+    clouds = outlook.completion_s[able & (table.lane == LANES.index("realtime"))]
+    cloud_s = float(np.nanmin(clouds)) if np.isfinite(clouds).any() else None
+    found = []
+    for provider, queue in situation.queues.items():
+        local = outlook.completion_s[table.at_providers((provider,))]
+        local_s = float(np.nanmin(local)) if np.isfinite(local).any() else None
+        past = spills(
+            queue,
+            local_s=local_s,
+            cloud_s=cloud_s,
+            waiting=case.reading.features.waiting,
+            deadline_s=case.caller.deadline_s,
+        )
+        found.append((provider, past))
+    return tuple(found)
 
 
 def _server(case: _Case) -> int | None:

@@ -18,10 +18,11 @@ from lanewise.journey import Caller, CallRecord, Features, Identity, Reading, Re
 from lanewise.router.decide import Decided, decide, unrouted
 from lanewise.router.experience import Experience
 from lanewise.router.opinions import ask
+from lanewise.router.queues import LocalQueues
 from lanewise.router.run import BYTES_PER_TOKEN, Run
 from lanewise.router.world import Conditions, World
 from lanewise.select import Pin, Pins, WarmPrefixes, path_of
-from lanewise.upstream import Dispatcher, Health, Sink, Transport
+from lanewise.upstream import Dispatcher, Health, QueueWatch, Sink, Transport
 
 log = logging.getLogger("lanewise")
 
@@ -64,6 +65,7 @@ class Router:
         health: Health,
         recorder: Recorder,
         experience: Experience,
+        watch: QueueWatch,
         monotonic: Callable[[], float],
         utcnow: Callable[[], dt.datetime],
         rng: random.Random,
@@ -73,6 +75,7 @@ class Router:
         self._transport = transport
         self._recorder = recorder
         self._experience = experience
+        self._queues = LocalQueues(health=health, watch=watch, monotonic=monotonic)
         self._monotonic = monotonic
         self._utcnow = utcnow
         self._rng = rng
@@ -121,12 +124,14 @@ class Router:
         """Layers 2 and 3, with the task's pin kept."""
         conditions = Conditions(
             now=now,
-            in_flight=self.health.in_flight(),
+            queues=self._queues.states(world.providers.values()),
             unhealthy=frozenset(name for name, state in self.health.states().items() if state == "open"),
             pin=self._pins.of(reading.identity.task_id),
         )
         situation = world.situation(request, caller, reading, conditions, self._experience)
         decision = decide(world.rulebook, caller, reading, situation)
+        if reading.features.waiting:
+            self._queues.looked(dict(decision.spilled))
         if decision.reason not in _NOT_ROUTED:
             before = conditions.pin.escalation if conditions.pin else ""
             escalation = _ESCALATIONS.get(decision.reason, before)

@@ -13,7 +13,7 @@ from lanewise.money import cost
 from lanewise.router.decide import Decided
 from lanewise.router.world import World
 from lanewise.select import WarmPrefixes, served_elsewhere
-from lanewise.upstream import Dispatcher, Reached, Relay, Sink
+from lanewise.upstream import LOST, Dispatcher, Reached, Relay, Sink, hedgeable
 from lanewise.wire import refusal
 
 CLIENT_LEFT = 499
@@ -64,20 +64,42 @@ class Run:
         """Reach an answer and relay it; our own errors end in the client's dialect."""
         try:
             reached = await self._dispatcher.reach(
-                self._request, self._decision.plan, addressed=self._decision.baseline.provider, trail=self._trail
+                self._request,
+                self._decision.plan,
+                addressed=self._decision.baseline.provider,
+                trail=self._trail,
+                hedge=self._may_hedge(),
             )
             try:
                 self.served = reached.candidate
+                self._price_lost()
                 await self._pass_on(reached, sink)
                 reached.ended()
             finally:
                 reached.close()
-                self._trail.end()
+                self._trail.end(reached.number)
         except LanewiseError as error:
             self._error = error.code
             if not self._relay.started:
                 self._status = error.status
                 await self._refuse(error, sink)
+
+    def _may_hedge(self) -> bool:
+        """The config allows a second request beside a slow one, and the call is of the kind that is safe."""
+        reading = self._reading
+        return self._world.settings.upstream.hedge_housekeeping and hedgeable(
+            self._request, reading.turn, reading.features
+        )
+
+    def _price_lost(self) -> None:
+        """An overtaken request is billed too, so far as its prompt: providers charge what they read."""
+        for attempt in self._trail.attempts:
+            entry = self._world.catalog.entry_of(attempt.candidate) if attempt.error == LOST else None
+            if entry is None or entry.price is None:
+                continue
+            prompt = Usage(input_tokens=self._reading.features.input_tokens, estimated=True)
+            lost = cost(prompt, entry.price, at=self._started_at, lane_batch=attempt.candidate.lane == "batch")
+            self._trail.price(attempt.number, lost.total_pusd)
 
     async def _pass_on(self, reached: Reached, sink: Sink) -> None:
         answer, upstream = reached.answer, self._world.settings.upstream

@@ -17,7 +17,7 @@ import msgspec
 from lanewise.config import RoutingSettings, SkillSettings
 from lanewise.errors import StoreError
 from lanewise.journey import Candidate, Operation, Skill, Value
-from lanewise.route import Load
+from lanewise.route import Load, QueueState
 from lanewise.select import Conversation, Entry, Need, Pin, Table
 
 _PASSAGES: Final = 16
@@ -65,8 +65,8 @@ class Situation(Value, frozen=True, kw_only=True):
     """Providers that a credential may be sent to."""
     unavailable: tuple[str, ...] = ()
     """Providers whose breaker is open."""
-    in_flight: dict[str, int]
-    """Calls under way by provider."""
+    queues: dict[str, QueueState]
+    """Queue of each local provider."""
     pin: Pin | None = None
     """Who serves the task so far."""
     conversation: Conversation | None = None
@@ -117,13 +117,13 @@ class Rulebook:
         """Where each configured candidate stands in the table."""
         return self._table.positions
 
-    def load(self, in_flight: Mapping[str, int]) -> Load:
+    def load(self, queues: Mapping[str, QueueState]) -> Load:
         """The queue of the local lane as a whole; slots are unknown as soon as one engine's are."""
-        slots = self.policy.slots
-        known = sum(count for count in slots.values() if count is not None)
+        slots = [queues[name].slots if name in queues else count for name, count in self.policy.slots.items()]
+        known = sum(count for count in slots if count is not None)
         return Load(
-            in_flight=sum(in_flight.get(provider, 0) for provider in slots),
-            slots=known if slots and None not in slots.values() else None,
+            in_flight=sum(len(queue.ages_s) for queue in queues.values()),
+            slots=known if slots and None not in slots else None,
         )
 
     def table(self, passage: Entry | None) -> Table:

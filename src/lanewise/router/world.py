@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from lanewise.config import Settings
 from lanewise.journey import Caller, Reading, Request, Value
 from lanewise.money import PriceBook
+from lanewise.route import QueueState
 from lanewise.router.experience import Experience
 from lanewise.router.opinions import SecondOpinion
 from lanewise.router.situation import Policy, Rulebook, Situation
@@ -19,7 +21,8 @@ class Conditions(Value, frozen=True, kw_only=True):
     """What a decision needs of the moment."""
 
     now: dt.datetime
-    in_flight: dict[str, int]
+    queues: Mapping[str, QueueState] = MappingProxyType({})
+    """Queue of each local provider."""
     unhealthy: frozenset[str] = frozenset()
     pin: Pin | None = None
     """Who serves the task so far."""
@@ -95,7 +98,7 @@ class World:
             passage=passage,
             authorised=self.authorised(credential_of(request.headers, request.target), first.candidate.provider),
             unavailable=tuple(sorted(conditions.unhealthy)),
-            in_flight=conditions.in_flight,
+            queues=dict(conditions.queues),
             pin=conditions.pin,
             conversation=experience.conversation(reading),
             turns=experience.turns(reading),

@@ -9,13 +9,14 @@ from lanewise.select.conversation import Conversation, path_of
 from lanewise.select.pins import Pin, Pins
 from lanewise.select.priors import Priors
 from lanewise.select.stay import affordable, expected_totals, overheads
-from lanewise.select.table import Table, service_of
+from lanewise.select.table import LANES, Numbers, Table, service_of
 from lanewise.select.turns import Turns
 from lanewise.select.warmth import Caches
 
 __all__ = [
     "BARRED_ABOVE",
     "EXPECTED_OUTPUT_TOKENS",
+    "LANES",
     "LANE_NAMES",
     "Band",
     "Beliefs",
@@ -28,6 +29,7 @@ __all__ = [
     "Entry",
     "Evidence",
     "Need",
+    "Numbers",
     "Outlook",
     "Pin",
     "Pins",

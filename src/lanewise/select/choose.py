@@ -40,6 +40,7 @@ FLAT_CODES: Final = (
     "tools",
     "no_credential",
     "breaker_open",
+    "slower_than_cloud",
     "rule",
     "not_proven",
     "judgement",
@@ -76,6 +77,8 @@ class Terms(NamedTuple):
     """A credential may be sent."""
     unavailable: Flags
     """The breaker is open."""
+    spilled: Flags
+    """Behind a queue that somebody who waits is sent past."""
     resident: Flags
     """In a region that is allowed."""
     listed: Flags
@@ -145,6 +148,7 @@ def choose(
     """
     reasons = np.zeros(len(table), dtype=np.int16)
     _may_not(reasons, table, ruling, need, terms)
+    _refuse(reasons, terms.spilled, "slower_than_cloud")
     if offered is not None:
         _refuse(reasons, ~offered, "rule")
     open_before = reasons == 0

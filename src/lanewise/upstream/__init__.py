@@ -2,17 +2,22 @@
 
 from lanewise.upstream.attempt import Dispatcher, Reached, Trail
 from lanewise.upstream.health import Health
+from lanewise.upstream.hedge import LOST, hedgeable
 from lanewise.upstream.hosted import Hosted
+from lanewise.upstream.local import Observed, QueueWatch
 from lanewise.upstream.providers import Provider, can_authorise, credential_of, providers
 from lanewise.upstream.relay import Relay, Sink
 from lanewise.upstream.transport import HttpTransport, Transport
 
 __all__ = [
+    "LOST",
     "Dispatcher",
     "Health",
     "Hosted",
     "HttpTransport",
+    "Observed",
     "Provider",
+    "QueueWatch",
     "Reached",
     "Relay",
     "Sink",
@@ -20,5 +25,6 @@ __all__ = [
     "Transport",
     "can_authorise",
     "credential_of",
+    "hedgeable",
     "providers",
 ]

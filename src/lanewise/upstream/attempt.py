@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import email.utils
+import functools
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ from lanewise.config import UpstreamSettings
 from lanewise.errors import UpstreamError, UpstreamStatus
 from lanewise.journey import Attempt, Candidate, Request
 from lanewise.upstream.health import Endpoint, Health
+from lanewise.upstream.hedge import LOST, Try, race, second_of
 from lanewise.upstream.providers import Provider, can_authorise, credential_of, upstream_headers, upstream_target
 from lanewise.upstream.transport import Answer, Sending, Transport
 from lanewise.wire import Outgoing, outgoing
@@ -29,6 +31,9 @@ RETRIED = frozenset({408, 429, 500, 502, 503, 504, 529})
 
 FAULTS = frozenset({500, 502, 503, 504, 529})
 """Statuses that count towards the breaker; 429 is a healthy endpoint saying no."""
+
+NO_ROOM = frozenset({429, 503})
+"""Statuses by which an endpoint says that it takes no further call now."""
 
 MAX_BACKOFF_S = 8.0
 
@@ -57,11 +62,16 @@ class _Tried(NamedTuple):
 class Reached:
     """An answer whose head has come, and how it was reached. Whoever has it closes it."""
 
-    def __init__(self, answer: Answer, candidate: Candidate, sent: Outgoing, endpoint: Endpoint) -> None:
+    def __init__(
+        self, answer: Answer, candidate: Candidate, sent: Outgoing, endpoint: Endpoint, *, number: int, sent_at: float
+    ) -> None:
         self.answer = answer
         self.candidate = candidate
         self.sent = sent
+        self.number = number
+        """Of its attempt in the trail."""
         self._endpoint = endpoint
+        self._sent_at = sent_at
 
     def broke(self, now: float) -> None:
         """The answer was cut after its head: the breaker hears of it."""
@@ -75,49 +85,66 @@ class Reached:
     def close(self) -> None:
         """Be done with the answer, read to its end or not."""
         self.answer.close()
-        self._endpoint.left()
+        self._endpoint.left(self._sent_at)
 
 
 class Trail:
-    """The attempts of one call, kept outside so that they survive a failure or a cancellation."""
+    """The attempts of one call, kept outside so that they survive a failure or a cancellation.
+
+    Two may be under way at once (`hedge`), so each is named by its number.
+    """
 
     def __init__(self, *, utcnow: Callable[[], dt.datetime], monotonic: Callable[[], float]) -> None:
         self._utcnow = utcnow
         self._monotonic = monotonic
         self._attempts: list[Attempt] = []
-        self._started = 0.0
+        self._started: list[float] = []
         self.failure: UpstreamError | None = None
         """The last failure that left no answer to relay."""
         self.first_sent_at: float | None = None
         """Monotonic time of the first hand-over to the transport: where our own overhead ends."""
 
-    def begin(self, candidate: Candidate) -> None:
-        """An attempt starts now."""
-        self._started = self._monotonic()
+    def begin(self, candidate: Candidate, *, hedge: bool = False) -> int:
+        """An attempt starts now; its number."""
+        now = self._monotonic()
         if self.first_sent_at is None:
-            self.first_sent_at = self._started
-        number = len(self._attempts) + 1
-        self._attempts.append(Attempt(number=number, candidate=candidate, started_at=self._utcnow()))
+            self.first_sent_at = now
+        self._started.append(now)
+        number = len(self._started)
+        self._attempts.append(Attempt(number=number, candidate=candidate, started_at=self._utcnow(), hedge=hedge))
+        return number
 
-    def head(self, answer: Answer) -> None:
+    def head(self, number: int, answer: Answer) -> None:
         """Its response head has come."""
         request_id = next((v for k, v in answer.headers if k in {"request-id", "x-request-id"}), "")
-        self._change(status=answer.status, first_byte_us=self._elapsed_us(), upstream_request_id=request_id)
+        first_byte_us = int(self.elapsed_s(number) * 1e6)
+        self._change(number, status=answer.status, first_byte_us=first_byte_us, upstream_request_id=request_id)
 
-    def failed(self, error: UpstreamError) -> None:
+    def failed(self, number: int, error: UpstreamError) -> None:
         """It came to nothing."""
         self.failure = error
-        self.end(error=error.code)
+        self.end(number, error=error.code)
 
-    def end(self, error: str = "") -> None:
+    def end(self, number: int, error: str = "") -> None:
         """It is over; the first error that was set stays."""
-        self._change(duration_us=self._elapsed_us(), error=self._attempts[-1].error or error)
+        duration_us = int(self.elapsed_s(number) * 1e6)
+        self._change(number, duration_us=duration_us, error=self._attempts[number - 1].error or error)
 
-    def _elapsed_us(self) -> int:
-        return int((self._monotonic() - self._started) * 1e6)
+    def lost(self, number: int) -> None:
+        """Another one overtook it."""
+        if not self._attempts[number - 1].error:
+            self.end(number, error=LOST)
 
-    def _change(self, **changes: object) -> None:
-        self._attempts[-1] = msgspec.structs.replace(self._attempts[-1], **changes)
+    def price(self, number: int, cost_pusd: int) -> None:
+        """What it cost although the client got another's answer."""
+        self._change(number, cost_pusd=cost_pusd)
+
+    def elapsed_s(self, number: int) -> float:
+        """Since it started."""
+        return self._monotonic() - self._started[number - 1]
+
+    def _change(self, number: int, **changes: object) -> None:
+        self._attempts[number - 1] = msgspec.structs.replace(self._attempts[number - 1], **changes)
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
@@ -153,7 +180,9 @@ class Dispatcher:
         """A fresh record of attempts for one call."""
         return Trail(utcnow=self._utcnow, monotonic=self._monotonic)
 
-    async def reach(self, request: Request, plan: Sequence[Candidate], *, addressed: str, trail: Trail) -> Reached:
+    async def reach(
+        self, request: Request, plan: Sequence[Candidate], *, addressed: str, trail: Trail, hedge: bool = False
+    ) -> Reached:
         """Open the first answer that the plan yields.
 
         Args:
@@ -161,6 +190,7 @@ class Dispatcher:
             plan: Candidates in order; not empty.
             addressed: Name of the provider that the client itself addressed: the only one its credential may reach.
             trail: Filled with every attempt.
+            hedge: The call may be sent twice where its first try is slow to begin, see `hedge`.
 
         Raises:
             NoCredential: No candidate may be sent a credential it accepts.
@@ -174,11 +204,13 @@ class Dispatcher:
                 sending, sent = self._sending(request, candidate, addressed)
                 for number in range(1, tries + 1):
                     left = Left(here=number < tries, elsewhere=candidate is not candidates[-1])
-                    tried = await self._try(sending, sent, candidate, number, left, trail)
-                    if tried.reached is not None:
-                        if held is not None:
-                            held.close()
-                        held = tried.reached
+                    trying = functools.partial(self._try, sending, sent, candidate, number, left, trail)
+                    if hedge and not trail.attempts:
+                        second = self._second(request, candidate, candidates, addressed, trail)
+                        tried = await self._race(trying, second, candidate, trail, stream=request.stream)
+                    else:
+                        tried = await trying()
+                    held = _newest(held, tried.reached)
                     if tried.final and held is not None:
                         return held
                     if tried.pause_s is None:
@@ -191,6 +223,43 @@ class Dispatcher:
         if held is None:
             raise trail.failure or UpstreamError("no candidate could be asked")
         return held
+
+    def _second(
+        self, request: Request, first: Candidate, plan: Sequence[Candidate], addressed: str, trail: Trail
+    ) -> Try[_Tried] | None:
+        """The request that may go out beside the one to `first`; None where the plan names nobody else."""
+        candidate = second_of(first, plan)
+        if candidate is None:
+            return None
+        sending, sent = self._sending(request, candidate, addressed)
+        left = Left(here=False, elsewhere=True)
+        return functools.partial(self._try, sending, sent, candidate, 1, left, trail, hedge=True)
+
+    async def _race(
+        self, first: Try[_Tried], second: Try[_Tried] | None, candidate: Candidate, trail: Trail, *, stream: bool
+    ) -> _Tried:
+        """The first try of a hedgeable call, with a second beside it where it is slower to begin than 95 % were."""
+        hedges = self._health.hedges
+        hedges.began()
+        patience_s = hedges.patience_s(candidate, stream=stream)
+        if second is None or patience_s is None:
+            tried = await first()
+        else:
+            tried = await race(
+                first,
+                second,
+                patience_s=patience_s,
+                may=hedges.take,
+                good=_good,
+                lost=lambda index: trail.lost(index + 1),
+                discard=_discard,
+            )
+        for attempt in trail.attempts:
+            if attempt.error == LOST:
+                hedges.seen(attempt.candidate, max(trail.elapsed_s(attempt.number), patience_s or 0.0), stream=stream)
+            elif attempt.first_byte_us is not None and not attempt.error:
+                hedges.seen(attempt.candidate, attempt.first_byte_us / 1e6, stream=stream)
+        return tried
 
     def _authorised(self, request: Request, plan: Sequence[Candidate], addressed: str) -> Sequence[Candidate]:
         """Those of `plan` that a credential may be sent to; all if there is none, so that the first one says so."""
@@ -208,26 +277,37 @@ class Dispatcher:
         return may or plan
 
     async def _try(
-        self, sending: Sending, sent: Outgoing, candidate: Candidate, number: int, left: Left, trail: Trail
+        self,
+        sending: Sending,
+        sent: Outgoing,
+        candidate: Candidate,
+        number: int,
+        left: Left,
+        trail: Trail,
+        *,
+        hedge: bool = False,
     ) -> _Tried:
         """One attempt."""
         endpoint = self._health.of(candidate.provider)
-        endpoint.sent(self._monotonic())
-        trail.begin(candidate)
+        sent_at = self._monotonic()
+        endpoint.sent(sent_at)
+        attempt = trail.begin(candidate, hedge=hedge)
         try:
             answer = await self._transport.send(sending)
         except UpstreamError as error:
-            endpoint.left()
+            endpoint.left(sent_at)
             endpoint.failed(self._monotonic())
-            trail.failed(error)
+            trail.failed(attempt, error)
             again = left.here and error.retryable
             return _Tried(pause_s=self._backoff_s(number) if again else None)
         except BaseException:
-            endpoint.left()
+            endpoint.left(sent_at)
             endpoint.abandoned()
-            trail.end(error="client_left")
+            trail.end(attempt, error="client_left")
             raise
-        trail.head(answer)
+        trail.head(attempt, answer)
+        if answer.status in NO_ROOM:
+            endpoint.refused(self._monotonic(), retry_after_s(answer.headers, self._utcnow()))
         if answer.status in FAULTS:
             endpoint.failed(self._monotonic())
         else:
@@ -235,8 +315,9 @@ class Dispatcher:
         pause_s = self._pause_s(answer, number) if left.here else None
         goes_on = answer.status in RETRIED and (pause_s is not None or left.elsewhere)
         if goes_on:
-            trail.end(error=UpstreamStatus.code)
-        return _Tried(Reached(answer, candidate, sent, endpoint), final=not goes_on, pause_s=pause_s)
+            trail.end(attempt, error=UpstreamStatus.code)
+        reached = Reached(answer, candidate, sent, endpoint, number=attempt, sent_at=sent_at)
+        return _Tried(reached, final=not goes_on, pause_s=pause_s)
 
     def _sending(self, request: Request, candidate: Candidate, addressed: str) -> tuple[Sending, Outgoing]:
         provider = self._providers[candidate.provider]
@@ -275,6 +356,25 @@ class Dispatcher:
         """Doubling pause with full jitter, so that clients of one outage do not return together."""
         ceiling: float = min(MAX_BACKOFF_S, self._settings.backoff_s * 2 ** (number - 1))
         return self._rng.uniform(ceiling / 2, ceiling)
+
+
+def _newest(held: Reached | None, come: Reached | None) -> Reached | None:
+    """The answer to hold on to; the one before it is closed."""
+    if come is None or held is None:
+        return come or held
+    held.close()
+    return come
+
+
+def _good(tried: _Tried) -> bool:
+    """An answer that the client may have."""
+    return tried.final and tried.reached is not None and tried.reached.answer.status < 400
+
+
+def _discard(tried: _Tried) -> None:
+    """Nobody will read its answer: its connection is closed."""
+    if tried.reached is not None:
+        tried.reached.close()
 
 
 def retry_after_s(headers: Sequence[tuple[str, str]], now: dt.datetime) -> float | None:

@@ -1,0 +1,1 @@
+"""Real local engines with a model made on the spot, for the slow tests."""
