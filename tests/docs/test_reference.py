@@ -4,8 +4,8 @@ import ast
 import importlib.util
 import re
 import tomllib
-from typing import get_args, get_type_hints
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import click
 import msgspec

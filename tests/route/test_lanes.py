@@ -17,7 +17,10 @@ FULL = Queues(local=LaneQueue(in_flight=2, slots=2))
 SPENT = Spend(spent_pusd=5, budget_pusd=5)
 
 
-def verdict(*policies, turn=TURN, features=FEATURES, caller=CALLER, spend=Spend(), queues=Queues()):
+NOTHING_SPENT, NO_QUEUES = Spend(), Queues()
+
+
+def verdict(*policies, turn=TURN, features=FEATURES, caller=CALLER, spend=NOTHING_SPENT, queues=NO_QUEUES):
     return allowed_lanes(turn, features, caller, policies, spend, queues)
 
 

@@ -99,14 +99,14 @@ class _Parser:
         return word
 
     def _unexpected(self) -> ExpressionError:
-        word, before = self._next, self._words[self._at - 1]
+        word = self._next
         if word.text in _COMPARE or word.text == "in":
             return ExpressionError(
                 f"a second comparison {word.told}", column=word.column, hint="join two comparisons with `and`"
             )
-        if before.text.lower() in {"and", "or", "not"} and before.text not in _WORDS:
-            return ExpressionError("not understood", column=before.column, hint=f"write `{before.text.lower()}`")
-        return ExpressionError(f"unexpected {word.told}", column=word.column, hint="join conditions with `and` or `or`")
+        meant = word.text.lower()
+        hint = f"write `{meant}`" if meant in _WORDS else "join conditions with `and` or `or`"
+        return ExpressionError(f"unexpected {word.told}", column=word.column, hint=hint)
 
     def _either(self) -> _Operand:
         return self._joined("or", self._both, any)
