@@ -37,6 +37,7 @@ def problems(folder: Path, text: str) -> list[str]:
             '[[rules]]\nwhen = 3\n[[rules]]\nwen = "true"\n[[rules]]\nname = "a b"\nwhen = "true"\n',
             [
                 "2: `rules.1.when`: Expected `str`, got `int`",
+                "4: unknown setting `rules.2.wen`; hint: did you mean `when`?",
                 "3: `rules.2`: Object missing required field `when`",
                 "6: `rules.3.name`: Expected `str` matching regex '^[A-Za-z0-9_.-]{0,40}$'",
             ],

@@ -178,3 +178,19 @@ def test_the_limits_of_the_cheap_tier_are_the_codes():
         for skill in skills.split(", "):
             told[skill] = {"always": 1.01, "never": 0.0}.get(limit) if limit in {"always", "never"} else float(limit)
     assert told == CHEAP_BELOW
+
+
+def test_the_guide_to_rules_lists_the_variables_of_the_code():
+    from lanewise.route import VARIABLES
+
+    rows = [f"| `{name}` | {found.kind} | {found.words} |" for name, found in VARIABLES.items()]
+    text = (DOCS / "guides" / "rules.md").read_text()
+    assert re.findall(r"^\| `.*\|$", text.partition("## Variables")[2], re.MULTILINE) == rows
+
+
+def test_every_rule_in_the_guide_is_understood():
+    from lanewise.route import compiled
+
+    blocks = re.findall(r"```toml\n(.*?)```", (DOCS / "guides" / "rules.md").read_text(), re.DOTALL)
+    found = [msgspec.convert(tomllib.loads(block), Settings).rules for block in blocks]
+    assert [len(compiled(rules, {})) for rules in found] == [1] * len(blocks)
