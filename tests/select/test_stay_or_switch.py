@@ -160,7 +160,7 @@ def test_the_rule(totals, overhead, pin, point, lock, ledger, expected):
         np.array(totals), np.array(overhead), pin=pin, point=point, lock=lock, ledger=ledger, share=0.05
     )
     assert verdict[:2] == expected
-    assert verdict.overhead_pusd == (0 if verdict.index == pin else overhead[verdict.index])
+    assert verdict.overhead_pusd == (0 if verdict.chosen == pin else overhead[verdict.chosen])
 
 
 MODELS = 4
@@ -230,18 +230,18 @@ def test_in_every_session_the_promise_holds_at_every_call_and_no_locked_call_cha
             billed(pool[0], rules[0], prompt=prompt, warm=at_base, output=call["output"], marked=call["marked"])
         )
         verdict = stay_or_switch(totals, lost, pin=pin, point=call["point"], lock=lock, ledger=ledger, share=share)
-        if verdict.index == pin:
+        if verdict.chosen == pin:
             assert verdict.overhead_pusd == 0  # staying is never an overhead
         elif pin is not None:
             assert lock == ""
             assert call["point"] != ""
             there = {"prompt": prompt, "output": call["output"], "marked": call["marked"]}
-            rate, rule = pool[verdict.index], rules[verdict.index]
-            as_it_is = billed(rate, rule, warm=int(warm[verdict.index]), **there)
-            as_warm = billed(rate, rule, warm=max(abandoned, int(warm[verdict.index])), **there)
+            rate, rule = pool[verdict.chosen], rules[verdict.chosen]
+            as_it_is = billed(rate, rule, warm=int(warm[verdict.chosen]), **there)
+            as_warm = billed(rate, rule, warm=max(abandoned, int(warm[verdict.chosen])), **there)
             assert verdict.overhead_pusd == max(0, as_it_is - as_warm)
             ledger = ledger.switched(verdict.overhead_pusd, escalation=call["point"] == "escalation")
-        pin = verdict.index
+        pin = verdict.chosen
         assert ledger.overhead_pusd <= Fraction(share) * ledger.never_switch_pusd
         assert ledger.never_switch_pusd >= before.never_switch_pusd
         assert ledger.overhead_pusd >= before.overhead_pusd

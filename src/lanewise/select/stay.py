@@ -92,7 +92,8 @@ def expected_totals(
     first = warm_tokens * table.read + (prompt_tokens - warm_tokens) * table.fresh
     reread = later * prompt_tokens + growth_tokens * max(0.0, later * (later - 1) / 2)
     rest = reread * table.again + later * growth_tokens * table.fresh
-    return np.rint(first + rest + (later + 1) * output_tokens * table.output).astype(np.int64)
+    totals: Pusd = np.rint(first + rest + (later + 1) * output_tokens * table.output).astype(np.int64)
+    return totals
 
 
 def overheads(table: RateTable, warm_tokens: Tokens, *, abandoned_tokens: int) -> Pusd:
@@ -108,7 +109,8 @@ def overheads(table: RateTable, warm_tokens: Tokens, *, abandoned_tokens: int) -
         abandoned_tokens: Of the prompt, in the cache of the model that served until now.
     """
     missing = np.maximum(0, abandoned_tokens - warm_tokens)
-    return np.rint(missing * np.maximum(0.0, table.fresh - table.read)).astype(np.int64)
+    lost: Pusd = np.rint(missing * np.maximum(0.0, table.fresh - table.read)).astype(np.int64)
+    return lost
 
 
 # -- the promise ------------------------------------------------------------------------------------------
@@ -172,7 +174,8 @@ def locked(*, open_tool_loop: bool, previous_response: bool) -> str:
 class Verdict(NamedTuple):
     """Which candidate, and why."""
 
-    index: int
+    chosen: int
+    """Index of the candidate."""
     reason: Literal["locked", "no_switch_point", "stays_cheapest", "promise", "first_choice", "switch_pays", "forced"]
     overhead_pusd: int
 
