@@ -111,12 +111,12 @@ def test_with_the_shipped_prices_a_long_task_leaves_opus_and_a_single_call_does_
         (SwitchLedger(never_switch_pusd=1_000), 50, True),
         (SwitchLedger(never_switch_pusd=1_000), 51, False),
         (SwitchLedger(never_switch_pusd=1_000, overhead_pusd=30), 21, False),
-        (SwitchLedger(never_switch_pusd=1_000, escalation_pusd=30), 21, False),  # spent from the same allowance
+        (SwitchLedger(never_switch_pusd=1_000, forced_pusd=30), 21, True),  # forced ones are kept apart
         (SwitchLedger(), 1, False),
-        (SwitchLedger(never_switch_pusd=1_000, escalation_pusd=5_000), 0, True),  # a free switch is always kept
+        (SwitchLedger(never_switch_pusd=1_000, overhead_pusd=5_000), 0, True),  # a free switch is always kept
     ],
 )
-def test_the_promise_counts_all_that_was_spent(ledger, overhead, allowed):
+def test_the_promise_counts_all_that_was_chosen(ledger, overhead, allowed):
     assert may_switch(ledger, overhead, 0.05) is allowed
 
 
@@ -150,7 +150,7 @@ RICH = SwitchLedger(never_switch_pusd=10**12)
         ([9, 5], [0, 1], 0, "new_task", "", SwitchLedger(), (0, "promise")),
         ([9, 5, 7], [0, 1, 0], 0, "new_task", "", SwitchLedger(), (2, "switch_pays")),  # the second best is free
         ([9, 5, 9], [0, 1, 0], 0, "new_task", "", SwitchLedger(), (0, "promise")),
-        ([9, 5], [0, 1], 0, "escalation", "", SwitchLedger(), (1, "switch_pays")),
+        ([9, 5], [0, 1], 0, "escalation", "", SwitchLedger(), (1, "forced")),
         ([9, 5], [0, 0], None, "new_session", "", SwitchLedger(), (1, "first_choice")),
         ([9, 5], [0, 3], None, "", "", SwitchLedger(), (1, "forced")),
     ],
@@ -240,12 +240,13 @@ def test_in_every_session_the_promise_holds_at_every_call_and_no_locked_call_cha
             as_it_is = billed(rate, rule, warm=int(warm[verdict.chosen]), **there)
             as_warm = billed(rate, rule, warm=max(abandoned, int(warm[verdict.chosen])), **there)
             assert verdict.overhead_pusd == max(0, as_it_is - as_warm)
-            ledger = ledger.switched(verdict.overhead_pusd, escalation=call["point"] == "escalation")
+            assert verdict.forced == (call["point"] == "escalation")
+            ledger = ledger.switched(verdict.overhead_pusd, forced=verdict.forced)
         pin = verdict.chosen
         assert ledger.overhead_pusd <= Fraction(share) * ledger.never_switch_pusd
         assert ledger.never_switch_pusd >= before.never_switch_pusd
         assert ledger.overhead_pusd >= before.overhead_pusd
-        assert ledger.escalation_pusd >= before.escalation_pusd
+        assert ledger.forced_pusd >= before.forced_pusd
         served = {"prompt_tokens": prompt, "now_s": now, "marked": call["marked"]}
         caches = caches.served(vendors[pin], str(pin), rules=rules[pin], **served)
         reference = reference.served(vendors[0], "0", rules=rules[0], **served)

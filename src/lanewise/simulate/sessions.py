@@ -21,7 +21,7 @@ from lanewise.select.stay import (
     stay_or_switch,
 )
 from lanewise.select.turns import Turns
-from lanewise.select.warmth import Caches, CacheRules, rules_of
+from lanewise.select.warmth import CacheRules, Caches, rules_of
 from lanewise.simulate.profiles import STRENGTH, Profile, Task
 
 Policy: TypeAlias = Literal["baseline", "never", "scorer", "ours"]
@@ -85,8 +85,9 @@ class Tally(Value, frozen=True, kw_only=True):
     """Changes of model inside an open tool loop."""
     overhead_share: float
     """Largest share, at any call, of overhead in the never-switch bill: of switches that were chosen, as promised."""
-    forced_share: float
-    """At the end, with the switches that a failure or a harder task forced."""
+    forced_pusd: int
+    """Overhead of switches that a failure or a harder task forced."""
+    never_switch_pusd: int
 
 
 class _Conversation:
@@ -110,7 +111,6 @@ class Play:
         self._home: int | None = None
         self._cost = self._calls = self._retries = self._switches = self._unsafe = 0
         self._overhead_share = 0.0
-        self._spent = self._bill = 0
 
     def run(self, tasks: tuple[Task, ...]) -> Tally:
         """Play all tasks."""
@@ -122,9 +122,6 @@ class Play:
             if task.subagent:
                 talks.append(talk)
             self._play(task, talk)
-        for talk in talks:
-            self._spent += talk.ledger.overhead_pusd + talk.ledger.escalation_pusd
-            self._bill += talk.ledger.never_switch_pusd
         return Tally(
             cost_pusd=self._cost,
             calls=self._calls,
@@ -132,7 +129,8 @@ class Play:
             switches=self._switches,
             unsafe=self._unsafe,
             overhead_share=self._overhead_share,
-            forced_share=self._spent / self._bill,
+            forced_pusd=sum(talk.ledger.forced_pusd for talk in talks),
+            never_switch_pusd=sum(talk.ledger.never_switch_pusd for talk in talks),
         )
 
     def _play(self, task: Task, talk: _Conversation) -> None:
@@ -202,42 +200,33 @@ class Play:
         """Bill one call and keep what it leaves behind."""
         if number:
             self._now_s += self._profile.loop_gap_s
-        prompt, output = talk.prompt_tokens, task.output_tokens[number]
-        marked = self._profile.marked
-        pool = self._pool
         if talk.pin is not None and chosen != talk.pin:
-            self._switch(talk, chosen, point, harder=pool.suited(task.score) > talk.pin)
-        warm = self._warm(talk, chosen, prompt)
-        self._cost += bill_pusd(
-            pool.rates(chosen, prompt), pool.rules[chosen], prompt_tokens=prompt, warm=warm, output=output, marked=marked
-        )
+            self._switch(talk, chosen, point, harder=self._pool.suited(task.score) > talk.pin)
+        output = task.output_tokens[number]
+        cost, talk.caches = self._served(talk.caches, chosen, talk.prompt_tokens, output)
+        baseline, talk.reference = self._served(talk.reference, self._pool.last, talk.prompt_tokens, output)
+        self._cost += cost
         self._calls += 1
-        base = pool.models[pool.last]
-        at_base = talk.reference.tokens("", base, prompt_tokens=prompt, now_s=self._now_s)
-        last = pool.last
-        talk.ledger = talk.ledger.called(
-            bill_pusd(
-                pool.rates(last, prompt), pool.rules[last], prompt_tokens=prompt, warm=at_base, output=output, marked=marked
-            )
-        )
+        talk.ledger = talk.ledger.called(baseline)
         share = talk.ledger.overhead_pusd / talk.ledger.never_switch_pusd
         self._overhead_share = max(self._overhead_share, share)
-        for name, index in (("caches", chosen), ("reference", last)):
-            kept: Caches = getattr(talk, name)
-            setattr(
-                talk,
-                name,
-                kept.served(
-                    "",
-                    pool.models[index],
-                    prompt_tokens=prompt,
-                    now_s=self._now_s,
-                    rules=pool.rules[index],
-                    marked=marked,
-                ),
-            )
         talk.pin = chosen
         self._grow(task, number, talk, output)
+
+    def _served(self, caches: Caches, index: int, prompt_tokens: int, output: int) -> tuple[int, Caches]:
+        """Pico-dollars of a call to one model, and the caches after it."""
+        model, rules, marked = self._pool.models[index], self._pool.rules[index], self._profile.marked
+        warm = caches.tokens("", model, prompt_tokens=prompt_tokens, now_s=self._now_s)
+        cost = bill_pusd(
+            self._pool.rates(index, prompt_tokens),
+            rules,
+            prompt_tokens=prompt_tokens,
+            warm=warm,
+            output=output,
+            marked=marked,
+        )
+        after = caches.served("", model, prompt_tokens=prompt_tokens, now_s=self._now_s, rules=rules, marked=marked)
+        return cost, after
 
     def _grow(self, task: Task, number: int, talk: _Conversation, output: int) -> None:
         talk.prompt_tokens += task.growth_tokens[number] + output
@@ -258,6 +247,6 @@ class Play:
         warm = np.array([self._warm(talk, chosen, prompt)], np.int64)
         lost = int(overheads(table, warm, abandoned_tokens=self._warm(talk, talk.pin, prompt))[0])
         forced = point == "escalation" or (harder and self._policy == "ours")
-        talk.ledger = talk.ledger.switched(lost, escalation=forced)
+        talk.ledger = talk.ledger.switched(lost, forced=forced)
         self._switches += 1
         self._unsafe += point == ""
