@@ -145,15 +145,20 @@ class SwitchLedger(Value, frozen=True, kw_only=True):
         )
 
 
+def allowance_pusd(ledger: SwitchLedger, share: float) -> int:
+    """What the promise leaves for the next switch; negative where a smaller share was set in the middle of a session.
+
+    Integers, the share in millionths and rounded down, so that no rounding breaks it.
+    """
+    return int(share * _PPM) * ledger.never_switch_pusd // _PPM - ledger.overhead_pusd
+
+
 def may_switch(ledger: SwitchLedger, overhead_pusd: int, share: float) -> bool:
     """Whether a switch that we choose keeps the promise: chosen overhead so far and this <= `share` of the bill so far.
 
-    The bill only rises, so what holds when a switch is made holds for ever after. Integers, the share in millionths
-    and rounded down, so that no rounding breaks it.
+    The bill only rises, so what holds when a switch is made holds for ever after. A free switch always keeps it.
     """
-    if overhead_pusd <= 0:
-        return True
-    return (ledger.overhead_pusd + overhead_pusd) * _PPM <= int(share * _PPM) * ledger.never_switch_pusd
+    return overhead_pusd <= max(0, allowance_pusd(ledger, share))
 
 
 # -- where, and whether -----------------------------------------------------------------------------------
@@ -214,11 +219,8 @@ def stay_or_switch(
         return Verdict(pin, "stays_cheapest", 0, forced=False)
     if point == "escalation":
         return Verdict(best, "forced", int(overhead[best]), forced=True)
-    refused = False
-    for index in np.argsort(totals, kind="stable"):
-        if totals[index] >= totals[pin]:
-            break
-        if may_switch(ledger, int(overhead[index]), share):
-            return Verdict(int(index), "switch_pays", int(overhead[index]), forced=False)
-        refused = True
-    return Verdict(pin, "promise" if refused else "stays_cheapest", 0, forced=False)
+    kept = (totals < totals[pin]) & (overhead <= max(0, allowance_pusd(ledger, share)))
+    if not kept.any():
+        return Verdict(pin, "promise", 0, forced=False)
+    best = int(np.where(kept, totals, totals[pin]).argmin())
+    return Verdict(best, "switch_pays", int(overhead[best]), forced=False)
