@@ -15,9 +15,9 @@ def bench(*arguments: str):
 
 def test_it_prints_every_policy_of_every_profile_as_json_and_repeats_itself():
     first, second = bench("--json"), bench("--json")
-    assert first.exit_code == 0, first.output
     assert first.stdout == second.stdout
     made = json.loads(first.stdout)
+    assert first.exit_code == any(row["failures"] for row in made["profiles"])
     assert {row["client"] for row in made["profiles"]} == {
         "claude-code",
         "codex",
