@@ -84,8 +84,8 @@ def along(
 def lower_bound(estimate: Estimate, *, z: float = Z_95) -> float:
     """The one-sided lower bound of a success rate: Wilson's (1927), with the weight as number of tasks.
 
-    Within 0.02 of the quantile of Jeffreys' beta posterior from 10 tasks on, at a fraction of its cost. Scores between 0
-    and 1 vary less than successes and failures of the same mean do, so that for them it errs on the low side.
+    Within 0.02 of the quantile of Jeffreys' beta posterior from 10 tasks on, at a fraction of its cost. Scores between
+    0 and 1 vary less than successes and failures of the same mean do, so that for them it errs on the low side.
 
     Args:
         estimate: Mean and weight.
