@@ -2,14 +2,14 @@
 
 Scores of (cluster, model) are shrunk to (skill, model) and these to the model; a cluster is a source within a skill,
 which is known of the tasks learnt from and guessed from the words of a new one. What the words say beyond the cluster
-is added. A task unlike all that was learnt from is not forecast at all. It decides nothing.
+is added. How near a task is to what was learnt from is told beside it. It decides nothing.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +18,17 @@ from lanewise.evaluate.outcomes import Floats, Whole, source_of
 from lanewise.evaluate.texts import Ridge, Space, closeness
 from lanewise.select.shrink import Tally, along
 
-FEW_TEXTS: Final = 30
-"""Below this many texts a source is not learnt from: too few to say which words are its own."""
+Marks: TypeAlias = NDArray[np.bool_]
+
+FEW: Final = 30
+"""Fewer texts than this of one source are not learnt from, fewer tasks without a text do not stand for a label."""
 
 CLUSTER_PENALTY: Final = 0.3
-SCORE_PENALTY: Final = 8.0
-"""Both by cross-validation on the probing rows, where 4 to 16 are within 0.1 points of one another."""
+SCORE_PENALTY: Final = 16.0
+"""By cross-validation on the probing rows of CodeRouterBench: from 8 to 32 the score differs by less than 0.2."""
 
 SHARPNESS: Final = 3.0
-"""Power that turns regressed memberships into shares: the regression is too timid."""
+"""Power that turns regressed memberships into shares: the regression is timid. 97 % of texts get their own label."""
 
 LONGER: Final = 2.0
 """A text this many times as long as the longest known one is of another kind, whatever its words."""
@@ -39,7 +41,7 @@ class Known(NamedTuple):
     labels: tuple[str, ...]
     texts: tuple[str | None, ...]
     scores: Floats
-    """(tasks, models)"""
+    """(tasks, models), 0..1."""
     cost_usd: Floats
     """(tasks, models)"""
 
@@ -54,137 +56,190 @@ class Known(NamedTuple):
         )
 
 
-class Forecast(NamedTuple):
-    """What is expected of tasks."""
+class Asked(NamedTuple):
+    """New tasks, as a forecaster reads them."""
+
+    labels: Sequence[str]
+    at: Whole
+    """Positions of the tasks that have a text."""
+    lengths: Whole
+    """Characters of these texts."""
+    near: Floats
+    """Likeness of these texts to the known ones of `Likeness`, (texts, known)."""
+
+
+class Expected(NamedTuple):
+    """Score and cost to expect."""
 
     score: Floats
     """(tasks, models)"""
     cost_usd: Floats
     """(tasks, models)"""
+    unlike: Marks
+    """(tasks,): nothing that was learnt speaks for this task."""
+
+
+class Forecast(NamedTuple):
+    """What is expected of tasks by their words, and what by their labels."""
+
+    by_words: Expected
+    by_label: Expected
     closeness: Floats
-    """(tasks,) to what is known; infinite where a known label stands for the text, below 0 where nothing does."""
+    """(tasks,) to the known texts; infinite without a text, 0 where the text is like nothing."""
+    spoken_for: Marks
+    """(tasks,): most known tasks of this label have no text, so that an unlike text does not make an unlike task."""
+
+    def settled(self, nearest: float) -> Expected:
+        """By words where these are near enough, else by label where it may speak for it, else unlike.
+
+        Args:
+            nearest: Closeness below which a text is unlike the known ones.
+        """
+        far = self.closeness < nearest
+        by_label = far | np.isinf(self.closeness)
+        choose = by_label[:, None]
+        return Expected(
+            np.where(choose, self.by_label.score, self.by_words.score),
+            np.where(choose, self.by_label.cost_usd, self.by_words.cost_usd),
+            self.by_label.unlike | (far & ~self.spoken_for),
+        )
 
 
 class Likeness(NamedTuple):
-    """A space of words, and how alike the texts in it are; made once, sliced for each fold."""
+    """The texts that are learnt from, and how alike they are; made once, sliced for each fold."""
 
-    space: Space
+    clusters: Sequence[str]
+    """Of each of `texts`."""
     texts: Whole
     """Positions of the tasks with a text that is learnt from."""
-    known: Floats
+    lengths: Whole
+    space: Space
+    near: Floats
     """(texts, texts)"""
 
     @classmethod
     def of(cls, known: Known) -> Likeness:
         """Of all tasks whose text comes from a source with enough of them."""
-        clusters = clusters_of(known)
-        texts = np.asarray([at for at, cluster in enumerate(clusters) if cluster is not None], np.int64)
-        space = Space([known.texts[at] or "" for at in texts])
-        return cls(space, texts, space.likeness(space.known, space.known))
+        names = [
+            f"{label}/{source_of(task)}" if text is not None else ""
+            for task, label, text in zip(known.tasks, known.labels, known.texts, strict=True)
+        ]
+        sizes = Counter(names)
+        at = [number for number, name in enumerate(names) if name and sizes[name] >= FEW]
+        texts = [known.texts[number] or "" for number in at]
+        space = Space(texts)
+        near = space.likeness(space.known, space.known)
+        return cls(
+            [names[number] for number in at],
+            np.asarray(at, np.int64),
+            np.asarray([len(text) for text in texts], np.int64),
+            space,
+            near,
+        )
 
+    def ask(self, labels: Sequence[str], texts: Sequence[str | None]) -> Asked:
+        """New tasks with these labels and texts."""
+        at = [number for number, text in enumerate(texts) if text is not None]
+        found = [texts[number] or "" for number in at]
+        near = self.space.likeness(self.space.place(found), self.space.known)
+        return Asked(labels, np.asarray(at, np.int64), np.asarray([len(text) for text in found], np.int64), near)
 
-def clusters_of(known: Known) -> list[str | None]:
-    """The cluster of each task with a text: ``label/source``; None where there is no text or the source has too few."""
-    names = [
-        f"{label}/{source_of(task)}" if text is not None else None
-        for task, label, text in zip(known.tasks, known.labels, known.texts, strict=True)
-    ]
-    sizes = Counter(names)
-    return [name if name is not None and sizes[name] >= FEW_TEXTS else None for name in names]
+    def ask_known(self, known: Known, rows: Whole) -> Asked:
+        """Tasks of `known` itself; a text that is not learnt from is like nothing."""
+        place = np.full(len(known.tasks), -1)
+        place[self.texts] = np.arange(len(self.texts))
+        at = np.flatnonzero([known.texts[row] is not None for row in rows])
+        number = place[rows[at]]
+        near = np.zeros((len(at), len(self.texts)))
+        near[number >= 0] = self.near[number[number >= 0]]
+        lengths = np.asarray([len(known.texts[row] or "") for row in rows[at]], np.int64)
+        return Asked([known.labels[row] for row in rows], at, lengths, near)
 
 
 class Forecaster:
     """Learnt from known tasks, asked about new ones."""
 
-    def __init__(self, known: Known, likeness: Likeness, clusters: Sequence[str | None], kept: Whole) -> None:
-        """Learn from the tasks at the positions `kept`.
+    def __init__(self, known: Known, likeness: Likeness, kept: Whole) -> None:
+        """Learn from the tasks at the positions `kept`, rising.
 
         Args:
             known: All tasks that could be learnt from.
             likeness: Of their texts.
-            clusters: Of all of them, see `clusters_of`.
             kept: Which to learn from.
         """
-        self._space = likeness.space
-        learnt = known.rows(kept)
-        self._labels, at_label = np.unique(np.asarray(learnt.labels), return_inverse=True)
-        wide = learnt.scores.sum(0), float(len(kept))
-        silent = np.asarray([text is None for text in learnt.texts])
-        by_label = [at_label == number for number in range(len(self._labels))]
-        self._label_score = np.stack([_shrunk(learnt.scores, wide, (rows, rows & silent)) for rows in by_label])
-        self._label_cost = np.stack([learnt.cost_usd[_most(rows, rows & silent)].mean(0) for rows in by_label])
-        chosen = np.flatnonzero(np.isin(likeness.texts, kept))
-        self.columns: Whole = chosen
-        """Positions in `likeness.texts` of what was learnt from: the columns that `of` expects."""
-        names = [clusters[at] or "" for at in likeness.texts[chosen]]
-        self._clusters, member = np.unique(np.asarray(names, dtype=str), return_inverse=True)
-        self._of_label = [name.split("/")[0] for name in self._clusters]
-        self.longest = max((len(known.texts[at] or "") for at in likeness.texts[chosen]), default=0)
-        if not len(chosen):
-            return
-        rows_of = {name: np.flatnonzero(np.asarray(clusters, dtype=object) == name) for name in self._clusters}
-        scores, cost = known.scores, known.cost_usd
-        self._score = np.zeros((len(self._clusters), scores.shape[1]))
-        self._cost = np.zeros_like(self._score)
-        for number, name in enumerate(self._clusters):
-            rows = np.intersect1d(rows_of[name], kept, assume_unique=True)
-            skill = by_label[int(np.searchsorted(self._labels, self._of_label[number]))]
-            inside = np.isin(kept, rows)
-            self._score[number] = _shrunk(learnt.scores, wide, (skill, inside))
-            self._cost[number] = cost[rows].mean(0)
-        near = likeness.known[np.ix_(chosen, chosen)]
-        self._member = Ridge.fit(near, np.eye(len(self._clusters))[member], penalty=CLUSTER_PENALTY)
-        beyond = scores[likeness.texts[chosen]] - self._score[member]
-        self._beyond = Ridge.fit(near, beyond, penalty=SCORE_PENALTY)
+        labels = np.asarray(known.labels)[kept]
+        silent = np.asarray([known.texts[at] is None for at in kept])
+        self._scores, self._costs = known.scores[kept], known.cost_usd[kept]
+        self._places = {str(label): number for number, label in enumerate(np.unique(labels))}
+        rows = {label: labels == label for label in self._places}
+        self._label_score = np.stack([self._shrunk(mine, mine & silent) for mine in rows.values()])
+        self._label_cost = np.stack(
+            [self._costs[mine & silent if (mine & silent).sum() >= FEW else mine].mean(0) for mine in rows.values()]
+        )
+        self._mostly_silent = np.asarray([silent[mine].mean() > 0.5 for mine in rows.values()])
+        self._columns = np.flatnonzero(np.isin(likeness.texts, kept))
+        self._longest = int(likeness.lengths[self._columns].max(initial=0))
+        if len(self._columns):
+            self._learn_words(likeness, rows, np.searchsorted(kept, likeness.texts[self._columns]))
 
-    def of(self, labels: Sequence[str], at: Whole, lengths: Whole, near: Floats, *, given: bool) -> Forecast:
-        """The forecast of tasks with these labels, of which those at the positions `at` have a text.
+    def of(self, asked: Asked, *, given: bool) -> Forecast:
+        """What is expected of the tasks.
 
         Args:
-            labels: Of all tasks.
-            at: Positions of those with a text.
-            lengths: Of these texts.
-            near: Likeness of these texts to what was learnt from, (texts, columns).
-            given: The label says which clusters are possible, rather than the words alone.
+            asked: The tasks.
+            given: The label says which clusters are possible; otherwise the words alone do.
         """
-        place = {label: number for number, label in enumerate(self._labels)}
-        numbers = np.asarray([place.get(label, -1) for label in labels], np.int64)
-        score, cost = self._label_score[numbers], self._label_cost[numbers]
-        close = np.where(numbers >= 0, np.inf, -1.0)
-        if len(at):
-            unseen = (numbers[at] < 0) | (lengths > LONGER * self.longest)
-            close[at] = np.where(unseen, -1.0, closeness(near))
-        if len(at) and len(self.columns):
-            shares = self._shares(near, [labels[one] for one in at], given=given)
-            score[at] = shares @ self._score + self._beyond.predict(near) - self._beyond.mean
-            cost[at] = shares @ self._cost
-        return Forecast(np.clip(score, 0, 1), cost, close)
+        place = np.asarray([self._places.get(label, -1) for label in asked.labels], np.int64)
+        by_label = Expected(self._label_score[place], self._label_cost[place], place < 0)
+        score, cost = by_label.score.copy(), by_label.cost_usd.copy()
+        close = np.full(len(place), np.inf)
+        if len(asked.at):
+            near = asked.near[:, self._columns]
+            close[asked.at] = np.where(asked.lengths > LONGER * self._longest, 0.0, closeness(near))
+            if len(self._columns):
+                shares = self._shares(near, [asked.labels[one] for one in asked.at] if given else ())
+                score[asked.at] = shares @ self._score + self._beyond.predict(near)
+                cost[asked.at] = shares @ self._cost
+        return Forecast(
+            Expected(score, cost, by_label.unlike), by_label, close, (place >= 0) & self._mostly_silent[place]
+        )
 
-    def skills(self, near: Floats) -> list[str]:
+    def labels_of(self, asked: Asked) -> list[str]:
         """The label that the words of each text speak for."""
-        return [self._of_label[one] for one in self._shares(near, (), given=False).argmax(1)]
+        if not len(self._columns):
+            return []
+        shares = self._shares(asked.near[:, self._columns], ())
+        return [self._cluster_labels[one] for one in shares.argmax(1)]
 
-    def _shares(self, near: Floats, labels: Sequence[str], *, given: bool) -> Floats:
-        """(texts, clusters), each row summing to 1."""
+    def _learn_words(self, likeness: Likeness, rows: dict[str, Marks], at: Whole) -> None:
+        """Fill the tables of clusters; `at` are the places of the texts among the tasks learnt from."""
+        names, member = np.unique([likeness.clusters[one] for one in self._columns], return_inverse=True)
+        self._cluster_labels = [str(name).split("/")[0] for name in names]
+        self._score = np.zeros((len(names), self._scores.shape[1]))
+        self._cost = np.zeros_like(self._score)
+        for number, label in enumerate(self._cluster_labels):
+            inside = np.zeros(len(self._scores), np.bool_)
+            inside[at[member == number]] = True
+            self._score[number] = self._shrunk(rows[label], inside)
+            self._cost[number] = self._costs[inside].mean(0)
+        near = likeness.near[np.ix_(self._columns, self._columns)]
+        self._member = Ridge.fit(near, np.eye(len(names))[member], penalty=CLUSTER_PENALTY)
+        self._beyond = Ridge.fit(near, self._scores[at] - self._score[member], penalty=SCORE_PENALTY)
+
+    def _shrunk(self, *levels: Marks) -> Floats:
+        """Each model's success at the narrowest of `levels`, widest first, all tasks before them; (models,)."""
+        marks = (np.ones(len(self._scores), np.bool_), *levels)
+        sums = [(self._scores[rows].sum(0), float(rows.sum())) for rows in marks]
+        models = range(self._scores.shape[1])
+        return np.asarray(
+            [along([Tally(successes=float(total[one]), tasks=count) for total, count in sums]).mean for one in models]
+        )
+
+    def _shares(self, near: Floats, labels: Sequence[str]) -> Floats:
+        """How far each text belongs to each cluster, (texts, clusters); of its own label where `labels` has it."""
         found = np.clip(self._member.predict(near), 1e-6, None) ** SHARPNESS
-        if given:
-            possible = np.asarray(labels)[:, None] == np.asarray(self._of_label)[None]
-            found *= np.where(possible.any(1, keepdims=True), possible, True)  # noqa: FBT003  an array's element
+        if labels:
+            possible = np.asarray(labels)[:, None] == np.asarray(self._cluster_labels)[None]
+            found = np.where(possible | ~possible.any(1, keepdims=True), found, 0.0)
         shares: Floats = found / found.sum(1, keepdims=True)
         return shares
-
-
-def _most(rows: NDArray[np.bool_], narrow: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """`narrow` where it has enough tasks to say what they cost, else `rows`."""
-    return narrow if narrow.sum() >= FEW_TEXTS else rows
-
-
-def _shrunk(scores: Floats, wide: tuple[Floats, float], levels: Sequence[NDArray[np.bool_]]) -> Floats:
-    """Each model's success at the narrowest level, (models,)."""
-    sums = [(scores[rows].sum(0), float(rows.sum())) for rows in levels]
-    return np.asarray(
-        [
-            along([Tally(successes=float(total[model]), tasks=count) for total, count in (wide, *sums)]).mean
-            for model in range(scores.shape[1])
-        ]
-    )

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from lanewise.evaluate.forecast import Forecast
+from lanewise.evaluate.forecast import Expected
 from lanewise.evaluate.outcomes import Floats, Whole
 from lanewise.evaluate.statistics import standard_error
 from lanewise.select.shrink import Z_95
@@ -23,10 +23,12 @@ LAMBDAS: Final = np.concatenate(([0.0], np.geomspace(0.3, 30_000, 100)))
 SHARES: Final = np.linspace(0, 1, 11)
 
 IN_HAND: Final = 0.01
-"""Lower bound that the saving end keeps on the tasks it is frozen on: one point for what changes between samples."""
+"""Lower bound that the saving end keeps on the tasks it is frozen on: one point for what another sample and
+other bills change."""
 
-QUALITY_BUDGET: Final = 0.33
-"""Of the baseline's cost: what the quality end may spend."""
+QUALITY_BUDGET: Final = 0.31
+"""Of the baseline's cost: what the quality end may spend. More buys nothing that can be measured: on the probing rows
+the last tenth of a point costs as much as all the rest."""
 
 
 class Point(NamedTuple):
@@ -43,7 +45,7 @@ class Point(NamedTuple):
 class Seen(NamedTuple):
     """Forecasts of tasks that they had not seen, beside what came of these tasks."""
 
-    forecast: Forecast
+    expected: Expected
     score: Floats
     """(tasks, models)"""
     cost_usd: Floats
@@ -53,8 +55,7 @@ class Seen(NamedTuple):
     lots: Floats
     """(tasks,), see `lots_of`."""
     baseline: int
-    nearest: float
-    """Closeness below which a task goes to the baseline."""
+    """Column of the model that unlike tasks go to."""
 
 
 def lots_of(tasks: Sequence[str]) -> Floats:
@@ -62,19 +63,18 @@ def lots_of(tasks: Sequence[str]) -> Floats:
     return np.asarray([zlib.crc32(b"lot:" + task.encode()) / 2**32 for task in tasks])
 
 
-def choices(forecast: Forecast, point: Point, lots: Floats, *, baseline: int, nearest: float) -> Whole:
+def choices(expected: Expected, point: Point, lots: Floats, *, baseline: int) -> Whole:
     """The model of each task, (tasks,): the baseline where the task is unlike what is known.
 
     Args:
-        forecast: Of the tasks.
+        expected: Of the tasks.
         point: The operating point.
         lots: See `lots_of`.
         baseline: Its column.
-        nearest: Closeness below which a task is unlike the known ones.
     """
     price = np.where(lots < point.share, point.next_price, point.price)
-    found = (forecast.score - price[:, None] * forecast.cost_usd).argmax(1)
-    found[forecast.closeness < nearest] = baseline
+    found = (expected.score - price[:, None] * expected.cost_usd).argmax(1)
+    found[expected.unlike] = baseline
     return found
 
 
@@ -110,6 +110,6 @@ def _points() -> list[Point]:
 
 def _result(seen: Seen, point: Point) -> tuple[Floats, float]:
     """Each task's score, and the mean cost."""
-    chosen = choices(seen.forecast, point, seen.lots, baseline=seen.baseline, nearest=seen.nearest)
+    chosen = choices(seen.expected, point, seen.lots, baseline=seen.baseline)
     every = np.arange(len(chosen))
     return seen.score[every, chosen], float(seen.cost_usd[every, chosen].mean())

@@ -197,7 +197,9 @@ def _content(path: Path) -> bytes:
         content = path.read_bytes()
         return gzip.decompress(content) if path.suffix == ".gz" else content
     except (OSError, EOFError) as error:
-        raise InputError(f"cannot read {path}: {error}", hint="a .csv or .jsonl file, or one with .gz behind") from error
+        raise InputError(
+            f"cannot read {path}: {error}", hint="a .csv or .jsonl file, or one with .gz behind"
+        ) from error
 
 
 def _number(row: dict[str, str], name: str, where: str) -> float:

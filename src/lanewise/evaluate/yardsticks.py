@@ -6,10 +6,22 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from lanewise.evaluate.forecast import Known
+from lanewise.evaluate.forecast import Asked, Known, Likeness
 from lanewise.evaluate.outcomes import Floats, Outcomes, Whole
 
 NEIGHBOURS: Final = 50
+
+NOTES: Final = {
+    "random": "mean over the models",
+    "cheapest": "the model that is cheapest on the tasks learnt from",
+    "best_single": "the best one on the tasks learnt from",
+    "always_baseline": "what would have been paid, and the quality to hold",
+    "skill_table": "best model of each given label",
+    "skill_table_saving_end": "the same table, lambda frozen as ours is",
+    "knn": f"best model on the {NEIGHBOURS} known texts with the likest words, by label without a text",
+    "oracle": "best model of each task after the fact: mostly luck on single runs, no goal",
+}
+"""Yardstick -> what it is."""
 
 
 class Served(NamedTuple):
@@ -19,47 +31,53 @@ class Served(NamedTuple):
     cost_usd: Floats
 
 
-def yardsticks(
-    known: Known, test: Outcomes, paid: Floats, *, baseline: int, at: Whole, near: Floats, learnt: Whole
-) -> dict[str, Served]:
-    """Name -> what it got on `test`.
+def served(score: Floats, paid: Floats, chosen: Whole) -> Served:
+    """What the chosen models got and cost.
 
     Args:
-        known: What they may learn from.
-        test: The tasks, their labels and scores.
+        score: (tasks, models)
         paid: USD, (tasks, models).
-        baseline: Its column.
-        at: Positions of the tests' tasks that have a text.
-        near: Likeness of these to known texts, (texts, learnt).
-        learnt: Positions of these known texts in `known`.
+        chosen: Model of each task.
     """
-    table = {label: int(known.scores[rows].mean(0).argmax()) for label, rows in _by_label(known).items()}
-    by_label = np.asarray([table.get(label, baseline) for label in test.labels], np.int64)
-    neighbours = by_label.copy()
-    if len(at) and len(learnt):
-        nearest = np.argsort(-near, axis=1, kind="stable")[:, :NEIGHBOURS]
-        neighbours[at] = known.scores[learnt[nearest]].mean(1).argmax(1)
-    cheapest = int(known.cost_usd.mean(0).argmin())
-    best = int(known.scores.mean(0).argmax())
-    count = len(test.tasks)
-    found = {
-        "random": Served(test.scores.mean(1), paid.mean(1)),
-        "cheapest": served(test.scores, paid, np.full(count, cheapest)),
-        "best_single": served(test.scores, paid, np.full(count, best)),
-        "always_baseline": served(test.scores, paid, np.full(count, baseline)),
-        "skill_table": served(test.scores, paid, by_label),
-        "knn": served(test.scores, paid, neighbours),
-        "oracle": served(test.scores, paid, (test.scores - 1e-9 * paid / max(paid.max(), 1e-12)).argmax(1)),
-    }
-    return found
-
-
-def served(score: Floats, paid: Floats, chosen: Whole) -> Served:
-    """What the chosen models got and cost."""
     every = np.arange(len(chosen))
     return Served(score[every, chosen], paid[every, chosen])
 
 
-def _by_label(known: Known) -> dict[str, Whole]:
+def joined(parts: list[Served]) -> Served:
+    """Several tests as one."""
+    return Served(np.concatenate([part.score for part in parts]), np.concatenate([part.cost_usd for part in parts]))
+
+
+def yardsticks(
+    known: Known, likeness: Likeness, test: Outcomes, paid: Floats, asked: Asked, *, baseline: int
+) -> dict[str, Served]:
+    """Name -> what it got on `test`; all of `NOTES` but the table whose lambda is frozen.
+
+    Args:
+        known: What they may learn from.
+        likeness: Of its texts.
+        test: The tasks, their labels and scores.
+        paid: USD, (tasks, models).
+        asked: The same tasks, as a forecaster reads them.
+        baseline: Its column; serves labels that a table does not have.
+    """
     labels = np.asarray(known.labels)
-    return {str(label): np.flatnonzero(labels == label) for label in np.unique(labels)}
+    table = {str(label): int(known.scores[labels == label].mean(0).argmax()) for label in np.unique(labels)}
+    by_label = np.asarray([table.get(label, baseline) for label in test.labels], np.int64)
+    neighbours = by_label.copy()
+    if len(asked.at) and len(likeness.texts):
+        nearest = np.argsort(-asked.near, axis=1, kind="stable")[:, :NEIGHBOURS]
+        neighbours[asked.at] = known.scores[likeness.texts[nearest]].mean(1).argmax(1)
+    single = {
+        "cheapest": int(known.cost_usd.mean(0).argmin()),
+        "best_single": int(known.scores.mean(0).argmax()),
+        "always_baseline": baseline,
+    }
+    cheaper_first = 1e-9 * paid / max(float(paid.max()), 1e-12)  # between equal scores
+    return {
+        "random": Served(test.scores.mean(1), paid.mean(1)),
+        **{name: served(test.scores, paid, np.full(len(test.tasks), model)) for name, model in single.items()},
+        "skill_table": served(test.scores, paid, by_label),
+        "knn": served(test.scores, paid, neighbours),
+        "oracle": served(test.scores, paid, (test.scores - cheaper_first).argmax(1)),
+    }
