@@ -213,7 +213,7 @@ class Forecaster:
 
     def _learn_words(self, likeness: Likeness, rows: dict[str, Marks], at: Whole) -> None:
         """Fill the tables of clusters; `at` are the places of the texts among the tasks learnt from."""
-        names, member = np.unique([likeness.clusters[one] for one in self._columns], return_inverse=True)
+        names, member = np.unique(np.asarray(likeness.clusters)[self._columns], return_inverse=True)
         self._cluster_labels = [str(name).split("/")[0] for name in names]
         self._score = np.zeros((len(names), self._scores.shape[1]))
         self._cost = np.zeros_like(self._score)

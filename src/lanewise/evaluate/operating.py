@@ -6,7 +6,7 @@ task's id: the vertices of the linear programme that spends a budget best, and t
 
 from __future__ import annotations
 
-import zlib
+import hashlib
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -60,7 +60,8 @@ class Seen(NamedTuple):
 
 def lots_of(tasks: Sequence[str]) -> Floats:
     """A number in 0..1 for each task id, always the same."""
-    return np.asarray([zlib.crc32(b"lot:" + task.encode()) / 2**32 for task in tasks])
+    digests = b"".join(hashlib.blake2b(task.encode(), digest_size=4).digest() for task in tasks)
+    return np.frombuffer(digests, ">u4") / 2**32
 
 
 def choices(expected: Expected, point: Point, lots: Floats, *, baseline: int) -> Whole:
@@ -73,24 +74,20 @@ def choices(expected: Expected, point: Point, lots: Floats, *, baseline: int) ->
         baseline: Its column.
     """
     price = np.where(lots < point.share, point.next_price, point.price)
-    found = (expected.score - price[:, None] * expected.cost_usd).argmax(1)
+    found: Whole = (expected.score - price[:, None] * expected.cost_usd).argmax(1)
     found[expected.unlike] = baseline
     return found
 
 
 def saving_end(seen: Seen) -> Point:
-    """The cheapest point whose lower bound of the quality difference is still `IN_HAND` above nothing.
-
-    The dearest point where there is none.
-    """
-    best, cheapest = Point(0.0, 0.0, 0.0), float("inf")
+    """The cheapest point whose lower bound of the quality difference is `IN_HAND` or more, or the best there is."""
+    results = []
     for point in _points():
         score, cost = _result(seen, point)
         difference = score - seen.score[:, seen.baseline]
-        bound = float(difference.mean()) - Z_95 * standard_error(difference, seen.group)
-        if bound >= IN_HAND and cost < cheapest:
-            best, cheapest = point, cost
-    return best
+        results.append((float(difference.mean()) - Z_95 * standard_error(difference, seen.group), cost, point))
+    needed = min(IN_HAND, max(bound for bound, _, _ in results))
+    return min((result for result in results if result[0] >= needed), key=lambda result: result[1])[2]
 
 
 def quality_end(seen: Seen) -> Point:

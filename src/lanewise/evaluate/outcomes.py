@@ -117,9 +117,9 @@ def read_costs(path: Path) -> list[Spent]:
     found = []
     for line, row in _rows(path, ("dimension", "model", "cost_usd", "input_tokens", "output_tokens")):
         where = f"{path}:{line}"
-        tokens = [_number(row, name, where) for name in ("input_tokens", "output_tokens")]
-        if sum(tokens) > 0:
-            found.append(Spent(row["dimension"], row["model"], *tokens, _number(row, "cost_usd", where)))
+        asked, answered = (_number(row, name, where) for name in ("input_tokens", "output_tokens"))
+        if asked + answered > 0:
+            found.append(Spent(row["dimension"], row["model"], asked, answered, _number(row, "cost_usd", where)))
     if not found:
         raise InputError(f"{path}: no row has tokens", hint="columns input_tokens and output_tokens hold them")
     return found
@@ -177,11 +177,11 @@ def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, st
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8: {error.reason}", hint="a CSV file, gzipped or not") from error
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    names = reader.fieldnames or ()
-    missing = [name for name in needed if name not in names]
-    if missing:
-        raise InputError(f"{path}:1: no column {', '.join(missing)}", hint=f"needed: {', '.join(needed)}")
     try:
+        names = reader.fieldnames or ()
+        missing = [name for name in needed if name not in names]
+        if missing:
+            raise InputError(f"{path}:1: no column {', '.join(missing)}", hint=f"needed: {', '.join(needed)}")
         for row in reader:
             if None in row or None in row.values():
                 raise InputError(
@@ -189,7 +189,7 @@ def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, st
                 )
             yield reader.line_num, row
     except csv.Error as error:
-        raise InputError(f"{path}:{reader.line_num}: {error}", hint="mend the quotes of this line") from error
+        raise InputError(f"{path}:{reader.line_num + 1}: {error}", hint="mend the quotes of this line") from error
 
 
 def _content(path: Path) -> bytes:

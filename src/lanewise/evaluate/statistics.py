@@ -56,7 +56,7 @@ def hull(costs: Floats, scores: Floats) -> tuple[Floats, Floats]:
     for cost, score in sorted(zip(costs.tolist(), scores.tolist(), strict=True), key=lambda one: (one[0], -one[1])):
         if found and score <= found[-1][1]:
             continue
-        while len(found) > 1 and _rise(found[-2], (cost, score)) >= _rise(found[-2], found[-1]):
+        while len(found) > 1 and _under(found[-1], found[-2], (cost, score)):
             found.pop()
         found.append((cost, score))
     corners = np.asarray(found)
@@ -81,5 +81,6 @@ def area_over(router: tuple[Floats, Floats], static: tuple[Floats, Floats]) -> f
     return float((np.interp(at, *every) - np.interp(at, low_costs, low_scores)).mean())
 
 
-def _rise(start: tuple[float, float], end: tuple[float, float]) -> float:
-    return (end[1] - start[1]) / max(end[0] - start[0], 1e-15)
+def _under(point: tuple[float, float], start: tuple[float, float], end: tuple[float, float]) -> bool:
+    """Whether `point` lies on or under the line from `start` to `end`."""
+    return (point[1] - start[1]) * (end[0] - start[0]) <= (end[1] - start[1]) * (point[0] - start[0])

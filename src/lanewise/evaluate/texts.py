@@ -31,14 +31,14 @@ class Texts(NamedTuple):
     row: Whole
     bucket: Whole
     value: Floats
-    count: int
+    texts: int
 
     def dense(self, buckets: Whole) -> NDArray[np.float32]:
-        """(texts, buckets)"""
+        """The columns of these buckets, (texts, buckets)."""
         place = np.full(words.PHRASES, -1)
         place[buckets] = np.arange(len(buckets))
         column = place[self.bucket]
-        found = np.zeros((self.count, len(buckets)), np.float32)
+        found = np.zeros((self.texts, len(buckets)), np.float32)
         kept = column >= 0
         found[self.row[kept], column[kept]] = self.value[kept]
         return found
@@ -60,7 +60,7 @@ class Space:
 
     def likeness(self, left: Texts, right: Texts) -> Floats:
         """Cosines, (left, right); what only one of the known texts has does not count as shared."""
-        found = np.zeros((left.count, right.count))
+        found = np.zeros((left.texts, right.texts))
         for start in range(0, len(self._shared), _COLUMNS):
             buckets = self._shared[start : start + _COLUMNS]
             found += left.dense(buckets) @ right.dense(buckets).T

@@ -24,6 +24,12 @@ _FOLDED: Final = (
 )
 
 
+_BOUND: Final = (
+    "one-sided 95 %, paired bootstrap, 4,000 draws of source problems with all their tasks;"
+    " lower_bound_new_sources draws whole data sets"
+)
+
+
 class AtQuality(Value, frozen=True, kw_only=True):
     """Schema of `quality_end`: the point that spends up to 31 % of the baseline's cost."""
 
@@ -142,28 +148,28 @@ def command(
 
 def proof_of(found: Findings, max_loss: float) -> Proof:
     """The findings as `--json` shows them: the saving end at the top."""
-    return Proof(
+    fields = {
         **_fields(found.predicted),
-        baseline=found.baseline,
-        max_loss=max_loss,
-        tasks=found.tasks,
-        tasks_with_text=found.texts,
-        fell_back=found.fell_back,
-        skill_agreement=found.skill_agreement,
-        data=_HELD_BACK if found.held_back else _FOLDED,
-        bound="one-sided 95 %, paired bootstrap, 4,000 draws of source problems with all their tasks;"
-        " lower_bound_new_sources draws whole data sets",
-        costs_estimated=found.costs_estimated,
-        by_given_label=AtSaving(**_fields(found.given)),
-        baselines={name: Policy(**msgspec.structs.asdict(one)) for name, one in found.yardsticks.items()},
-    )
+        "baseline": found.baseline,
+        "max_loss": max_loss,
+        "tasks": found.tasks,
+        "tasks_with_text": found.texts,
+        "fell_back": found.fell_back,
+        "skill_agreement": found.skill_agreement,
+        "data": _HELD_BACK if found.held_back else _FOLDED,
+        "bound": _BOUND,
+        "costs_estimated": found.costs_estimated,
+        "by_given_label": _fields(found.given),
+        "baselines": {name: msgspec.structs.asdict(one) for name, one in found.yardsticks.items()},
+    }
+    return msgspec.convert(fields, Proof)
 
 
 def _fields(side: Side) -> dict[str, object]:
     return {
         **msgspec.structs.asdict(side.saving_end),
         "area_over_static_mixture": side.area,
-        "quality_end": AtQuality(**msgspec.structs.asdict(side.quality_end)),
+        "quality_end": msgspec.structs.asdict(side.quality_end),
     }
 
 
@@ -181,7 +187,7 @@ def _lines(found: Findings) -> Iterator[str]:
         yield _policy(name, one)
     yield ""
     yield f"area over the static mixture {100 * found.predicted.area:+.2f} points ({100 * found.given.area:+.2f} given)"
-    yield "quality, bound: points against the baseline, one-sided 95 %; new data: bound on a mix of other sources"
+    yield "quality and bounds in points against the baseline; new data: the bound on a mix of other sources"
     yield "oracle is luck after the fact, no goal"
 
 
