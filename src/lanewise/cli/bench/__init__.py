@@ -11,6 +11,7 @@ import click
 
 BENCHES: dict[str, str] = {
     "sessions": "Stay or switch, on synthetic sessions with prompt caches and the shipped prices.",
+    "routing": "What routing saves against a baseline on single tasks, with a lower bound of the quality kept.",
 }
 """Bench, which is also its module in this folder, -> one line of help."""
 
