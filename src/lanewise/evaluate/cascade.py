@@ -28,6 +28,15 @@ ROUNDING = 1e-9
 """Shares that differ by less are the same share added up in another order."""
 
 
+MARGIN_TASKS = 1
+"""Tasks that a chain must solve beyond the baseline on the half where it is chosen.
+
+The best of a million chains is there partly by luck. Measured on the OpenHands outcomes, 20 splits: without a margin a
+check of .90 / .20 ended 0.5 points below the baseline on the other half, with one task 0.1 above; the saving of a
+perfect check fell from .821 to .816.
+"""
+
+
 class Check(Value, frozen=True, kw_only=True):
     """A check by its two rates."""
 
@@ -122,7 +131,7 @@ def study(
 
     Args:
         table: Outcomes; `baseline` is one of its models.
-        baseline: Asked alone, it is what is saved against, and its quality on a half is the floor there.
+        baseline: Asked alone, it is what is saved against, and its quality plus `MARGIN_TASKS` is the floor.
         checks: The checks to try.
         splits: Random halvings; each is used both ways round.
         stages: Longest chain.
@@ -138,12 +147,13 @@ def study(
 
 
 def _cell(
-    table: OutcomeTable, baseline: str, check: Check, halves: list[tuple[npt.NDArray[Any], ...]], stages: int
+    table: OutcomeTable, baseline: str, check: Check, halves: Sequence[tuple[npt.NDArray[Any], ...]], stages: int
 ) -> Cell:
     savings, differences, chains = [], [], Counter[tuple[str, ...]]()
     for fit, test in halves:
         alone = score(table.of_tasks(fit), (baseline,), check)
-        chosen = cheapest_chain(table.of_tasks(fit), check, floor=alone.quality, stages=stages) or alone
+        floor = alone.quality + MARGIN_TASKS / len(fit)
+        chosen = cheapest_chain(table.of_tasks(fit), check, floor=floor, stages=stages) or alone
         here, there = (score(table.of_tasks(test), models, check) for models in (chosen.models, (baseline,)))
         savings.append(1 - here.cost_usd / there.cost_usd)
         differences.append(here.quality - there.quality)
@@ -167,4 +177,3 @@ def _spread(values: list[float]) -> Spread:
         deviation=float(np.std(values, ddof=1)),
         worst=min(values),
     )
-
