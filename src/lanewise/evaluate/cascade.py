@@ -92,11 +92,12 @@ def score(table: OutcomeTable, models: Sequence[str], check: Check) -> Chain:
     return Chain(models=tuple(models), cost_usd=cost, quality=quality)
 
 
-def cheapest_chain(table: OutcomeTable, check: Check, *, floor: float, stages: int) -> Chain | None:
+def cheapest_chain(table: OutcomeTable, check: Check, *, floor: float, ceiling_usd: float, stages: int) -> Chain | None:
     """The cheapest chain of at most `stages` different models whose quality on `table` is at least `floor`.
 
-    Every order of every choice of models is weighed, less those that cost more than a chain already found: a longer
-    chain never costs less than its beginning. Between equals the one first in the table's order of models wins.
+    None where that costs `ceiling_usd` a task or more. Every order of every choice of models is weighed, less those
+    that cost more than a chain already found: a longer chain never costs less than its beginning. Between equals the
+    one first in the table's order of models wins.
     """
     tasks, models = table.solved.shape
     rejected = _rejected(table.solved, check)
@@ -104,7 +105,8 @@ def cheapest_chain(table: OutcomeTable, check: Check, *, floor: float, stages: i
     begun: list[tuple[int, ...]] = [()]
     cost, right = np.zeros(1), np.zeros(1)
     found: Chain | None = None
-    for _ in range(stages):
+    below = ceiling_usd
+    for stage in range(1, stages + 1):
         asked = cost[:, None] + reach @ table.cost_usd / tasks
         solved = reach @ table.solved / tasks
         quality = right[:, None] + solved
@@ -112,12 +114,13 @@ def cheapest_chain(table: OutcomeTable, check: Check, *, floor: float, stages: i
         good = fresh & (quality >= floor - ROUNDING)
         if good.any():
             row, at = np.unravel_index(np.where(good, asked, np.inf).argmin(), asked.shape)
-            if found is None or asked[row, at] < found.cost_usd - ROUNDING:
+            if asked[row, at] < below - ROUNDING:
                 chain = tuple(table.models[each] for each in (*begun[row], int(at)))
-                found = Chain(models=chain, cost_usd=float(asked[row, at]), quality=float(quality[row, at]))
-        rows, ats = np.nonzero(fresh & (asked < (found.cost_usd if found else np.inf)))
+                below = float(asked[row, at])
+                found = Chain(models=chain, cost_usd=below, quality=float(quality[row, at]))
+        rows, ats = np.nonzero(fresh & (asked < below))
         begun = [(*begun[row], int(at)) for row, at in zip(rows, ats, strict=True)]
-        if not begun:
+        if not begun or stage == stages:
             break
         cost, right = asked[rows, ats], right[rows] + check.true_accept * solved[rows, ats]
         reach = reach[rows] * rejected.T[ats]
@@ -131,7 +134,8 @@ def study(
 
     Args:
         table: Outcomes; `baseline` is one of its models.
-        baseline: Asked alone, it is what is saved against, and its quality plus `MARGIN_TASKS` is the floor.
+        baseline: Asked alone, it is what is saved against, and its quality plus `MARGIN_TASKS` is the floor;
+            where no chain is cheaper at that floor it is kept.
         checks: The checks to try.
         splits: Random halvings; each is used both ways round.
         stages: Longest chain.
@@ -153,7 +157,8 @@ def _cell(
     for fit, test in halves:
         alone = score(table.of_tasks(fit), (baseline,), check)
         floor = alone.quality + MARGIN_TASKS / len(fit)
-        chosen = cheapest_chain(table.of_tasks(fit), check, floor=floor, stages=stages) or alone
+        found = cheapest_chain(table.of_tasks(fit), check, floor=floor, ceiling_usd=alone.cost_usd, stages=stages)
+        chosen = found or alone
         here, there = (score(table.of_tasks(test), models, check) for models in (chosen.models, (baseline,)))
         savings.append(1 - here.cost_usd / there.cost_usd)
         differences.append(here.quality - there.quality)

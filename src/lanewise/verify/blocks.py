@@ -9,6 +9,9 @@ from lanewise.journey import Value
 TEXT_CHARS = 1_000_000
 """Longest text that is cut into blocks."""
 
+BLOCKS = 500
+"""Most blocks of one answer that are looked at; a hostile answer has a hundred thousand."""
+
 _FENCE = re.compile(r"^[ \t]{0,8}(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n`]*$", re.MULTILINE)
 
 
@@ -33,6 +36,8 @@ def blocks_of(text: str) -> tuple[Block, ...]:
         elif fence[1].startswith(opened[1]) and not fence[2]:
             found.append(Block(tag=_tag(opened), code=text[opened.end() + 1 : fence.start()]))
             opened = None
+            if len(found) == BLOCKS:
+                break
     if opened is not None:
         found.append(Block(tag=_tag(opened), code=text[opened.end() + 1 :], closed=False))
     return tuple(found)

@@ -32,7 +32,7 @@ _BRACES: Final = frozenset(
         "swift", "javascript", "js", "jsx", "typescript", "ts", "tsx", "mjs", "php", "scala", "dart",
     }
 )  # fmt: skip
-_NO_PYTHON: Final = re.compile(r"^[ \t]*(?:>>> |In \[\d+\]|[%!]\w|@@ |[-+]{3} )", re.MULTILINE)
+_NO_PYTHON: Final = re.compile(r"^[ \t]*(?:>>> |<<<<<<< |In \[\d+\]|[%!]\w|@@ |[-+]{3} )", re.MULTILINE)
 _LEFT_OUT: Final = re.compile(r"^[ \t]*(?:(?://|#|/\*)[ \t]*)?(?:\.{3}|…)|\.{3}[ \t]*(?:\*/)?$", re.MULTILINE)
 _SIGNS: Final = re.compile(
     rf"(?:[-+~]\s*){{{_NESTING}}}|(?:\bnot\s+){{{_NESTING}}}|(?:\blambda\s*:\s*){{{_NESTING}}}",
@@ -65,9 +65,10 @@ def _python(code: str) -> Parsed:
         return "unknown"
     flush = textwrap.dedent(code)
     body = "async def _():\n" + textwrap.indent(flush, "    ") + "\n    pass\n"
+    member = "class _:\n" + code  # as it stands: a text in it may reach the left edge
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a warning would print lines of the answer
-        return "pass" if any(_is_python(each) for each in (flush, body)) else "fail"
+        return "pass" if any(_is_python(each) for each in (flush, body, member)) else "fail"
 
 
 def _is_python(code: str) -> bool:
@@ -122,7 +123,7 @@ def _toml(code: str) -> Parsed:
 
 
 def _braces(code: str) -> Parsed:
-    if _LEFT_OUT.search(code):
+    if _LEFT_OUT.search(code) or "<<<<<<< " in code:
         return "unknown"
     stack: list[str] = []
     for sign in re.finditer(r"[()\[\]{}]", _QUIET.sub(" ", code)):

@@ -9,7 +9,9 @@ import importlib
 
 import click
 
-BENCHES: dict[str, str] = {}
+BENCHES: dict[str, str] = {
+    "cascade": "Cheap answer, check, accept or escalate: saving by how often the check errs.",
+}
 """Bench, which is also its module in this folder, -> one line of help."""
 
 
