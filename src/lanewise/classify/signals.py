@@ -63,7 +63,7 @@ class _Row(Value, frozen=True, kw_only=True):
     code: SignalCode
     trust: Trust
     where: Literal["results", "answer", "spoken", "said"]
-    """`said` is what the user or the harness said in the user's name, and what tools returned."""
+    """The new text that is read; the data file says what each is."""
     after_edit: bool = False
     patterns: tuple[str, ...]
 
