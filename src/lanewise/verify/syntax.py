@@ -37,13 +37,20 @@ _LEFT_OUT: Final = re.compile(r"^[ \t]*(?:(?://|#|/\*)[ \t]*)?(?:\.{3}|…)|\.{3
 _SIGNS: Final = re.compile(
     rf"(?:[-+~]\s*){{{_NESTING}}}|(?:\bnot\s+){{{_NESTING}}}|(?:\blambda\s*:\s*){{{_NESTING}}}",
 )
-_QUIET: Final = re.compile(
-    r"""//[^\n]*|/\*.*?(?:\*/|\Z)|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*(?:`|\Z)|'(?:\\.|[^'\\\n])'
-    |'(?:\\.|[^'\\\n]){2,400}'
-    |(?<=[=(,:&|!?\[])[ \t]{0,8}/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n]){0,200}\]|[^/\\\n\[]){1,400}/""",
-    re.DOTALL | re.VERBOSE,
+_SINGLE: Final = frozenset({"javascript", "js", "jsx", "typescript", "ts", "tsx", "mjs", "php", "dart"})
+"""Languages whose strings may stand in single quotes; elsewhere these hold one character, or name a lifetime."""
+_COMMON: Final = r"""//[^\n]*|/\*.*?(?:\*/|\Z)|\"{3}.*?(?:\"{3}|\Z)|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*(?:`|\Z)"""
+_QUIET: Final = re.compile(_COMMON + r"|'(?:\\.|\\[ux][^'\n]{1,10}|[^'\\\n])'", re.DOTALL)
+"""Comments, strings and characters."""
+_QUIET_SINGLE: Final = re.compile(
+    _COMMON
+    + r"""|'(?:\\.|[^'\\\n]){0,400}'"""
+    + r"""|(?<=[=(,:&|!?\[])[ \t]{0,8}/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n]){0,200}\]|[^/\\\n\[]){1,400}/""",
+    re.DOTALL,
 )
-"""Comments, strings, characters and regular expressions of brace languages; a lifetime (`'a`) is none of them."""
+"""The same with strings in single quotes and regular expressions."""
+_RAW: Final = re.compile(r"""\br#*"|@"|\$"|R"[^(\n]{0,16}\(""")
+"""Raw and interpolated strings, in which a quote or a brace means something else: not judged."""
 _PAIRS: Final = {")": "(", "]": "[", "}": "{"}
 
 
@@ -57,7 +64,9 @@ def parses(tag: str, code: str) -> Parsed:
         return _json(code)
     if tag in _TOML:
         return _toml(code)
-    return _braces(code) if tag in _BRACES else "unknown"
+    if tag not in _BRACES:
+        return "unknown"
+    return _braces(code, _QUIET_SINGLE if tag in _SINGLE else _QUIET)
 
 
 def _python(code: str) -> Parsed:
@@ -122,11 +131,11 @@ def _toml(code: str) -> Parsed:
     return "pass"
 
 
-def _braces(code: str) -> Parsed:
-    if _LEFT_OUT.search(code) or "<<<<<<< " in code:
+def _braces(code: str, quiet: re.Pattern[str]) -> Parsed:
+    if _LEFT_OUT.search(code) or _RAW.search(code) or "<<<<<<< " in code:
         return "unknown"
     stack: list[str] = []
-    for sign in re.finditer(r"[()\[\]{}]", _QUIET.sub(" ", code)):
+    for sign in re.finditer(r"[()\[\]{}]", quiet.sub(" ", code)):
         if sign[0] in "([{":
             stack.append(sign[0])
         elif not stack or stack.pop() != _PAIRS[sign[0]]:

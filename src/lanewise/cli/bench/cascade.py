@@ -117,7 +117,7 @@ def command(
     alone = score(table, (baseline,), Check(name="none", true_accept=1.0, false_accept=1.0))
     pools = [()] if doubted not in table.models or doubted == baseline else [(), (doubted,)]
     result = Result(
-        data=f"{outcomes.name}: {table.source}",
+        data=f"{outcomes.name} {table.source}".rstrip(),
         tasks=len(table.tasks),
         costs_unknown=table.costs_unknown,
         incomplete=table.incomplete,
@@ -192,8 +192,9 @@ def _shown(result: Result) -> Iterator[str]:
             models, halves = cell.chains[0]
             yield _chain(models, halves, result.halves)
     yield ""
-    yield "true, false: share of right and wrong answers that the check accepts; quality: points against the baseline"
-    yield "perfect = hidden tests, an upper bound; none = one model chosen on the half, the yardstick"
+    yield "true, false: share of right and of wrong answers that the check accepts"
+    yield "quality: points against the baseline; perfect: hidden tests, an upper bound"
+    yield "none: one model chosen on the half and no check, the yardstick"
     if result.costs_unknown:
         yield f"{result.costs_unknown} tries have no cost: counted at their model's mean"
     if result.incomplete:
