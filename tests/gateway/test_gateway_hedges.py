@@ -130,6 +130,7 @@ def test_a_second_that_is_refused_leaves_the_first_its_time(
     call = hedging.record()
     assert outcomes(call) == [("scripted", False, "", 200), ("spare", True, "upstream_status", 429)]
     assert "spare" in hedging.app.health.refusing()
+    assert hedging.app.health.in_flight() == {"scripted": 0, "spare": 0}
 
 
 def test_where_both_fail_the_plan_goes_on(hedging: RunningGateway, upstream: ScriptedUpstream, spare: ScriptedUpstream):
@@ -189,12 +190,14 @@ def test_what_may_not_be_sent_twice_is_waited_for(
         assert peer.recv(12) == b"HTTP/1.1 200"
     assert outcomes(hedging.record()) == [("scripted", False, "", 200)]
     assert spare.requests == []
+    assert len(hedging.app.health.hedges._hedged) == SEEN_LEAST  # it is none of those that the cap counts
 
 
 def test_what_was_overtaken_counts_as_slow_in_what_is_learnt(hedging: RunningGateway, upstream: ScriptedUpstream):
     upstream.script = faulty(says(ANSWER), NOTHING_YET)
     ask(hedging.port, "chat", title())
     hedging.record()
+    assert len(hedging.app.health.hedges._hedged) == SEEN_LEAST + 1
     times = hedging.app.health.hedges._first_bytes_s["scripted", "m", False]
     assert len(times) == SEEN_LEAST + 1
     assert times[-1] >= 0.001
