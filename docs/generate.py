@@ -28,6 +28,7 @@ from lanewise.cli.prices import PriceList
 from lanewise.config.load import ENVIRONMENT, ROWS
 from lanewise.config.settings import Settings
 from lanewise.money import PriceDiff
+from lanewise.select import priors
 from lanewise.telemetry import Telemetry
 
 REFERENCE: Final = Path(__file__).parent / "reference"
@@ -43,6 +44,7 @@ def pages() -> dict[str, str]:
         "metrics.md": _page("Metrics", _metrics()),
         "errors.md": _page("Errors", _errors()),
         "reasons.md": _page("Reason codes", _reasons()),
+        "priors.md": _page("What public outcomes say of models", _priors()),
     }
 
 
@@ -318,6 +320,45 @@ def _reasons() -> Iterator[str]:
         yield f"## {title}"
         yield ""
         yield from _table(("code", "meaning"), [(f"`{code}`", meaning) for code, meaning in table.items()])
+
+
+# -- priors ------------------------------------------------------------------------------------------------
+
+
+def _priors() -> Iterator[str]:
+    table = priors.read()
+    yield f"The table that ships, version {table.version}. [Before anything was seen](../concepts/priors.md) says what"
+    yield "it is for; `lanewise learn priors` makes it. A cell is the mean score in hundredths and the tasks behind it."
+    yield ""
+    for title, parts in (
+        ("Single calls without tools", {name: of.single for name, of in table.models.items()}),
+        ("Tool loops", {name: of.loops for name, of in table.models.items()}),
+    ):
+        skills = sorted({skill for part in parts.values() for skill in part})
+        yield f"## {title}"
+        yield ""
+        yield from _table(
+            ("model", *skills),
+            [(name, *(_mean(part.get(skill)) for skill in skills)) for name, part in parts.items() if part],
+        )
+    yield "## Sources"
+    yield ""
+    yield from _table(
+        ("source", "what", "licence", "retrieved"),
+        [(source.name, source.what, source.licence, source.retrieved) for source in table.sources],
+    )
+    yield f"Left out: {'; '.join(f'`{name}` ({why})' for name, why in table.left_out.items())}."
+    yield ""
+    yield "## How to read it"
+    yield ""
+    yield from (f"- {note}" for note in table.notes)
+    yield ""
+    for name, skills_of in (("CodeRouterBench's dimension", table.dimensions), ("benchmark", table.benchmarks)):
+        yield from _table((name, "skill"), list(skills_of.items()))
+
+
+def _mean(row: priors.Row | None) -> str:
+    return "" if row is None else f"{100 * row.success:.1f} ({row.tasks:,})"
 
 
 # -- writing -----------------------------------------------------------------------------------------------

@@ -26,7 +26,8 @@ from lanewise.gateway import Gateway, Handler, application, bound_socket, is_loo
 from lanewise.journey import CallRecord, Dialect
 from lanewise.ledger import LedgerWriter
 from lanewise.money import PriceBook
-from lanewise.router import Router, SecondOpinion, Threaded, World
+from lanewise.router import Experience, Router, SecondOpinion, Threaded, World
+from lanewise.select import Priors
 from lanewise.store import Database, open_database
 from lanewise.telemetry import Telemetry, export_span, log_call, log_refusal, tracer_for
 from lanewise.upstream import Health, Hosted, HttpTransport, QueueWatch, Transport
@@ -75,6 +76,10 @@ class Books:
         log_call(call, style=self._style)
         if self._tracer is not None:
             export_span(self._tracer, call, latest_names=self._latest_names)
+
+    def policy(self, policy_id: str, document: str) -> None:
+        """A configuration decides from now on."""
+        self._writer.policy(policy_id, document)
 
     def routing_failed(self) -> None:
         """A bug of ours sent a call to the baseline."""
@@ -127,6 +132,8 @@ class App:
             transport=transport,
             health=self.health,
             recorder=books,
+            experience=Experience(Priors.load()),
+            watch=self.queues,
             monotonic=time.monotonic,
             utcnow=utcnow,
             rng=random.Random(),  # noqa: S311 - jitter and ids, not secrets

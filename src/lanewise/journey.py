@@ -198,6 +198,14 @@ class Features(Value, frozen=True, kw_only=True):
     waiting: bool
     """A user waits for this answer."""
     waiting_reason: str = ""
+    marks_cache: bool = False
+    """The client marks its prompt for the provider's cache."""
+    marks_hour: bool = False
+    """It asks for the long time to live."""
+    sealed: bool = False
+    """The prompt holds thinking or reasoning that only its maker can read."""
+    previous_response: bool = False
+    """The conversation so far lies at the provider, under the id of an answer."""
 
 
 class Identity(Value, frozen=True, kw_only=True):
@@ -245,6 +253,24 @@ class LaneRuling(Value, frozen=True, kw_only=True):
     refused: tuple[tuple[Lane, str], ...] = ()
     """(lane, reason code) pairs."""
     tiers: tuple[Tier, ...] = ("cheap", "frontier")
+    flex: bool = False
+    """A provider's slower and cheaper queue may be used."""
+
+
+class Quote(Value, frozen=True, kw_only=True):
+    """What a candidate was expected to bring; None where nothing is known."""
+
+    candidate: Candidate
+    total_pusd: int | None
+    """Expected cost over the remaining turns of the task, its cache and a switch included."""
+    success: float | None
+    """Believed share of such tasks that it does, 0..1."""
+    success_low: float | None
+    """One-sided 95 % lower bound of it."""
+    weight: float
+    """Tasks behind this belief, public ones included."""
+    completion_s: float | None
+    """Until the next answer is complete."""
 
 
 class Rejection(Value, frozen=True, kw_only=True):
@@ -275,6 +301,14 @@ class Decision(Value, frozen=True, kw_only=True):
     """Probability with which `chosen` was chosen under the policy in force."""
     switch_point: str = ""
     """Why a change of model was allowed here (``new_session``, ``new_task``...); empty where it was not."""
+    switch_pusd: int = 0
+    """What moving the conversation to `preferred` costs only because a warm cache is left behind."""
+    switch_forced: bool = False
+    """Who served it before may not do this task, or failed at it: no promise about switches refuses that."""
+    quotes: tuple[Quote, ...] = ()
+    """The best candidates and the baseline in numbers, cheapest first; empty where nothing was compared."""
+    spilled: tuple[tuple[str, bool], ...] = ()
+    """Local providers that were looked at, each with whether the call was sent past it because of its queue."""
 
 
 # -- what came of it --------------------------------------------------------------------------------------

@@ -108,6 +108,9 @@ class _Tap:
         self._books.record(call)
         self._records.put(call)
 
+    def policy(self, policy_id: str, document: str) -> None:
+        self._books.policy(policy_id, document)
+
     def routing_failed(self) -> None:
         self._books.routing_failed()
 

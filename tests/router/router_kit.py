@@ -26,8 +26,10 @@ from lanewise.journey import (
     Turn,
 )
 from lanewise.money import PriceBook
-from lanewise.router import Conditions, Router, World, decide
-from lanewise.upstream import Health
+from lanewise.route import QueueState
+from lanewise.router import Conditions, Experience, Router, Situation, World, decide
+from lanewise.select import Pin, Priors
+from lanewise.upstream import Health, QueueWatch
 from lanewise.upstream.transport import Sending
 from lanewise.wire import peek
 
@@ -63,11 +65,13 @@ MODELS = {
 }
 
 
-def settings_of(*, mode: Any = "active", split: float = 0.1, baseline: str = "", **changes: Any) -> Settings:
+def settings_of(
+    *, mode: Any = "active", split: float = 0.1, baseline: str = "", explore: float = 0.0, **changes: Any
+) -> Settings:
     fields: dict[str, Any] = {
         "providers": PROVIDERS,
         "models": MODELS,
-        "routing": RoutingSettings(mode=mode, split=split, baseline=baseline),
+        "routing": RoutingSettings(mode=mode, split=split, baseline=baseline, explore=explore),
         "upstream": UpstreamSettings(retries=0, backoff_s=0.001),
         **changes,
     }
@@ -133,7 +137,11 @@ def reading_of(
 
 
 def conditions_of(**changes: Any) -> Conditions:
-    return Conditions(**{"now": NOW, "in_flight": {}, **changes})
+    if isinstance(changes.get("pin"), Candidate):
+        changes["pin"] = Pin(candidate=changes["pin"])
+    busy = changes.pop("in_flight", {})
+    queues = {"gpu": QueueState(ages_s=(1.0,) * busy.get("gpu", 0), slots=2)}
+    return Conditions(**{"now": NOW, "queues": queues, **changes})
 
 
 def decided(
@@ -144,12 +152,26 @@ def decided(
     world: World | None = None,
     conditions: Conditions | None = None,
 ) -> Decision:
-    return decide(
+    world, caller, reading = world or world_of(), caller or Caller(), reading or reading_of()
+    situation = situation_of(request, caller=caller, reading=reading, world=world, conditions=conditions)
+    return decide(world.rulebook, caller, reading, situation)
+
+
+def situation_of(
+    request: Request | None = None,
+    *,
+    caller: Caller | None = None,
+    reading: Reading | None = None,
+    world: World | None = None,
+    conditions: Conditions | None = None,
+    experience: Experience | None = None,
+) -> Situation:
+    return (world or world_of()).situation(
         request or request_of(),
         caller or Caller(),
         reading or reading_of(),
-        world or world_of(),
         conditions or conditions_of(),
+        experience or Experience(Priors.none()),
     )
 
 
@@ -247,11 +269,15 @@ class Books:
 
     def __init__(self) -> None:
         self.calls: list[CallRecord] = []
+        self.policies: dict[str, str] = {}
         self.routing_failures = 0
         self.questions: list[tuple[str, str]] = []
 
     def record(self, call: CallRecord) -> None:
         self.calls.append(call)
+
+    def policy(self, policy_id: str, document: str) -> None:
+        self.policies[policy_id] = document
 
     def routing_failed(self) -> None:
         self.routing_failures += 1
@@ -268,12 +294,15 @@ class House:
         self.upstream = Upstream(self.clock)
         self.books = Books()
         self.classifier = Classifier.load()
+        health = Health(threshold=5, open_s=30.0, monotonic=self.clock.monotonic)
         self.router = Router(
             world=world or world_of(),
             classifier=self.classifier,
             transport=self.upstream,
-            health=Health(threshold=5, open_s=30.0, monotonic=self.clock.monotonic),
+            health=health,
+            watch=QueueWatch(transport=self.upstream, health=health, monotonic=self.clock.monotonic),
             recorder=self.books,
+            experience=Experience(Priors.none()),
             monotonic=self.clock.monotonic,
             utcnow=self.clock.utcnow,
             rng=random.Random(7),

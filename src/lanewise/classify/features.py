@@ -10,6 +10,7 @@ import re
 
 from lanewise.classify.prose import Parted
 from lanewise.journey import Caller, Features, Request, Turn, Value
+from lanewise.wire import bound
 
 CHARS_PER_TOKEN = 3.7
 """Bytes of prompt per token for OpenAI-like tokenizers on code and English. A seed until usage has taught better."""
@@ -170,6 +171,7 @@ def features(request: Request, turn: Turn, ask: Ask, course: Course, caller: Cal
     tokens = input_tokens(request)
     parts = complexity(tokens=tokens, tools=len(request.tool_names), ask=ask, course=course)
     waits, reason = waiting(turn, caller, headless=headless)
+    ties = bound(request.dialect, request.plain)
     return Features(
         input_tokens=tokens,
         body_bytes=len(request.plain),
@@ -183,6 +185,10 @@ def features(request: Request, turn: Turn, ask: Ask, course: Course, caller: Cal
         complexity_parts=parts,
         waiting=waits,
         waiting_reason=reason,
+        marks_cache=ties.marks_cache,
+        marks_hour=ties.marks_hour,
+        sealed=ties.sealed,
+        previous_response=ties.previous_response,
     )
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import re
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import click
 import msgspec
@@ -22,8 +22,16 @@ from lanewise.config import Settings
 from lanewise.gateway.keys import caller_of
 from lanewise.journey import Attempt, Caller, CallRecord, Decision, Dialect, Operation, Outcome, Reading, Request, Value
 from lanewise.ledger import call as call_of
+from lanewise.ledger import policy as policy_of
 from lanewise.money import PriceBook
-from lanewise.router import Conditions, World, decide
+from lanewise.router import Conditions, Experience, Policy, Rulebook, Situation, World, decide
+from lanewise.select import Priors
+
+_AGAIN = {
+    "same": "decided again from the ledger alone: the same decision",
+    "different": "decided again from the ledger alone: ANOTHER decision; please report it with `--json`",
+    "not_kept": "what this was decided from was not kept, so it cannot be decided again",
+}
 
 _WHAT = "the id of a call, or a file with a request body"
 _CALL_ID = re.compile(r"[0-9a-f][0-9a-f-]{0,35}")
@@ -45,6 +53,9 @@ class Explanation(Value, frozen=True, kw_only=True):
     outcome: Outcome | None = None
     reasons: dict[str, str]
     """Every reason code above, in words."""
+    again: Literal["same", "different", "not_kept", ""] = ""
+    """Whether deciding again from what the ledger kept gives this very decision; `not_kept` for calls of before that
+    was kept, or that were not decided. Empty for a request that was not sent."""
 
 
 @click.command("explain")
@@ -74,6 +85,8 @@ def command(what: str | None, *, dialect: Dialect | None, config: Path | None, a
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
     else:
         click.echo("\n".join(lines(found.call_id, found.reading, found.decision, found.attempts, found.outcome)))
+        if found.again:
+            click.echo(f"again       {_AGAIN[found.again]}")
 
 
 def _from_ledger(call_id: str, settings: Settings) -> Explanation:
@@ -82,15 +95,25 @@ def _from_ledger(call_id: str, settings: Settings) -> Explanation:
         raise Refused(f"there is no ledger yet at {ledger_name(settings)}", hint="`lanewise serve` writes one")
     try:
         record = call_of(database, call_id)
+        document = policy_of(database, record.policy_id) if record and record.policy_id else None
     finally:
         database.close()
     if record is None:
         where = ledger_name(settings)
         raise Refused(f"no call begins with {call_id!r} in {where}", hint="`lanewise report` says what is there")
-    return _of_record(record)
+    return _of_record(record, document)
 
 
-def _of_record(record: CallRecord) -> Explanation:
+def _again(record: CallRecord, document: str | None) -> Literal["same", "different", "not_kept"]:
+    """Decide once more, from the ledger alone."""
+    if document is None or not record.situation:
+        return "not_kept"
+    rulebook = Rulebook(Policy.read(document))
+    decision = decide(rulebook, record.caller, record.reading, Situation.read(record.situation))
+    return "same" if decision == record.decision else "different"
+
+
+def _of_record(record: CallRecord, document: str | None) -> Explanation:
     return Explanation(
         call_id=record.call_id,
         started_at=record.started_at,
@@ -103,6 +126,7 @@ def _of_record(record: CallRecord) -> Explanation:
         attempts=record.attempts,
         outcome=record.outcome,
         reasons=_in_words(record.decision),
+        again=_again(record, document),
     )
 
 
@@ -119,7 +143,9 @@ def _offline(request: Request, settings: Settings) -> Explanation:
     caller, _ = caller_of(request.headers, {}, now)
     reading = Classifier.load().read(request, caller, now)
     world = World(settings, os.environ, PriceBook.load(app.data_dir(settings)))
-    decision = decide(request, caller, reading, world, Conditions(now=now, in_flight={}))
+    conditions = Conditions(now=now)
+    situation = world.situation(request, caller, reading, conditions, Experience(Priors.load()))
+    decision = decide(world.rulebook, caller, reading, situation)
     return Explanation(
         call_id=None,
         started_at=None,

@@ -20,6 +20,7 @@ def lines(
     yield from _reading(reading)
     yield from _lanes(decision)
     yield from _decision(decision)
+    yield from _quotes(decision)
     yield from _rejected(decision)
     if outcome is not None:
         yield from _attempts(attempts)
@@ -57,6 +58,20 @@ def _decision(decision: Decision) -> Iterator[str]:
         yield f"switch      allowed here: {words(decision.switch_point)}"
     if len(decision.plan) > 1:
         yield f"then        {', '.join(_named(candidate) for candidate in decision.plan[1:])}"
+
+
+def _quotes(decision: Decision) -> Iterator[str]:
+    """The numbers that were compared."""
+    if decision.quotes:
+        yield "compared    cost of the turns to come, believed success (at least; tasks behind it), time to answer"
+    for quote in decision.quotes:
+        cost = format_usd(quote.total_pusd)
+        if quote.success is None or quote.success_low is None:
+            success = "nothing known"
+        else:
+            success = f"{quote.success:.0%} ({quote.success_low:.0%}; {quote.weight:,.0f})"
+        takes = "" if quote.completion_s is None else f", {quote.completion_s:.1f} s"
+        yield f"            {_named(quote.candidate)}: {cost}, {success}{takes}"
 
 
 def _unlike(decision: Decision) -> str:

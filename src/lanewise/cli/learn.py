@@ -1,7 +1,8 @@
-"""`lanewise learn`: make what layer 1 knows. Nothing here runs while requests are served."""
+"""`lanewise learn`: make what layers 1 and 3 start from. Nothing here runs while requests are served."""
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from pathlib import Path
 
@@ -10,11 +11,12 @@ import click
 from lanewise.cli.label import label
 
 FILE = click.Path(path_type=Path, dir_okay=False)
+DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.group("learn")
 def command() -> None:
-    """Train what names skills, and label turns for it."""
+    """Train what names skills, label turns for it, and make the table of models for the first day."""
 
 
 command.add_command(label)
@@ -115,3 +117,42 @@ def student(
         f"left out: accuracy {scores.accuracy:.3f}, macro-F1 {scores.macro_f1:.3f},"
         f" ECE {scores.calibration_error:.3f}, surest 60 % {scores.confident_accuracy:.3f}"
     )
+
+
+@command.command("priors")
+@click.option("--coderouterbench", type=FILE, required=True, help="Scores of single calls: one task and model a row.")
+@click.option("--costs", type=FILE, required=True, help="Output tokens of some of them.")
+@click.option("--openhands", type=FILE, required=True, help="Outcomes of SWE-bench Verified: one task and model a row.")
+@click.option("--openhands-models", type=FILE, required=True, help="Mean scores: one model and benchmark a row.")
+@click.option("--out", type=FILE, default="priors.json", show_default=True, help="Where the table goes.")
+@click.option("--date", type=DAY, help="Version of the table.  [default: the newest release in --openhands-models]")
+@click.option("--retrieved", type=DAY, default="2026-11-22", show_default=True, help="Day the files were fetched.")
+def priors(
+    *,
+    coderouterbench: Path,
+    costs: Path,
+    openhands: Path,
+    openhands_models: Path,
+    out: Path,
+    date: dt.datetime | None,
+    retrieved: dt.datetime,
+) -> None:
+    """Make the table that says what is believed of a model before anything was seen.
+
+    From the outcomes of CodeRouterBench (single calls) and of the OpenHands index (tool loops): means per model and
+    skill, no tasks and no texts. The same files and dates give the same bytes; nothing is sent.
+
+    \b
+    Example:
+      lanewise learn priors --coderouterbench probing.csv.gz --costs val_cost.csv.gz \\
+        --openhands swebench_verified.csv.gz --openhands-models models.csv
+    """  # noqa: D301  click reads the character itself: it keeps the lines that follow
+    from lanewise.learn import priors as making
+
+    inputs = making.Inputs(
+        coderouterbench=coderouterbench, costs=costs, openhands=openhands, openhands_models=openhands_models
+    )
+    table = making.build(inputs, retrieved=retrieved.date(), date=date and date.date())
+    made = making.encode(table)
+    out.write_bytes(made)
+    click.echo(f"{out}: version {table.version}, {len(table.models)} models, {len(made) / 1e3:.0f} kB")

@@ -55,6 +55,22 @@ class RoutingSettings(Section, frozen=True, kw_only=True):
     max_loss: Annotated[
         float, Meta(ge=0, le=1, description="Largest tolerated drop of the success rate, as a share.")
     ] = 0.03
+    explore: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=0.5,
+            description="Share of tasks that another candidate serves that is not inferior either, so that beliefs "
+            "about it stay fresh; 0 for none.",
+        ),
+    ] = 0.02
+    max_slowdown: Annotated[
+        float,
+        Meta(
+            ge=1,
+            description="Where somebody waits: longest expected time of an answer, as a multiple of the baseline's.",
+        ),
+    ] = 3.0
     max_switch_overhead: Annotated[
         float,
         Meta(ge=0, description="Cache-rebuilding cost of switches as a share of the never-switch bill."),

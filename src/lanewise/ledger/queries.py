@@ -15,7 +15,7 @@ from lanewise.errors import StoreError
 from lanewise.journey import CallRecord
 from lanewise.ledger.rows import Row, from_rows, to_us
 from lanewise.store import Database
-from lanewise.store.schema import ATTEMPTS, CALLS
+from lanewise.store.schema import ATTEMPTS, CALLS, POLICIES
 
 # Above every character that an id can hold, in the order of code points and of UTF-8 bytes.
 _LAST_CHARACTER = "\U0010ffff"
@@ -53,6 +53,17 @@ def recent(database: Database, limit: int, *, before: dt.datetime | None = None)
         query = query.where(CALLS.c.started_us < to_us(before))
     with database.read() as connection:
         return _load(connection, connection.execute(query).scalars().all())
+
+
+def policy(database: Database, policy_id: str) -> str | None:
+    """The document of a configuration that decided calls; None where the ledger does not hold it.
+
+    Raises:
+        StoreError: the database cannot be used.
+    """
+    with database.read() as connection:
+        found = connection.execute(sa.select(POLICIES.c.document).where(POLICIES.c.policy_id == policy_id)).scalar()
+    return None if found is None else str(found)
 
 
 def _load(connection: sa.Connection, call_ids: Sequence[str]) -> tuple[CallRecord, ...]:

@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from lanewise.journey import CallRecord
 from lanewise.ledger.rows import ATTEMPT_COLUMNS, CALL_COLUMNS, Rows, to_rows
-from lanewise.store.schema import ATTEMPTS, CALLS, SESSIONS, TASKS
+from lanewise.store.schema import ATTEMPTS, CALLS, POLICIES, SESSIONS, TASKS
 
 _SUMS = ("calls", "failed_calls", "unknown_cost_calls", "cost_pusd", "baseline_cost_pusd")
 
@@ -59,6 +59,17 @@ def save(connection: sa.Connection, calls: Sequence[CallRecord]) -> int:
     _add_up(connection, SESSIONS, new)
     _add_up(connection, TASKS, new)
     return len(new)
+
+
+def save_policy(connection: sa.Connection, policy_id: str, document: str) -> None:
+    """Write a configuration that decides, if the ledger does not hold it yet.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: the database refuses; the caller's transaction must roll back.
+    """
+    on_postgres = connection.dialect.name == "postgresql"
+    statement = (postgresql if on_postgres else sqlite).insert(POLICIES)
+    connection.execute(statement.on_conflict_do_nothing(), {"policy_id": policy_id, "document": document})
 
 
 def _insert(connection: sa.Connection, table: sa.Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 
 from lanewise.errors import StoreError
 from lanewise.journey import CallRecord
-from lanewise.ledger.save import save
+from lanewise.ledger.save import save, save_policy
 from lanewise.store import Database
 
 log = logging.getLogger(__name__)
@@ -68,6 +68,7 @@ class LedgerWriter:
         self._flush_interval_s = flush_interval_s
         self._waiting: deque[CallRecord] = deque()
         self._batch: deque[CallRecord] = deque()
+        self._policies: dict[str, str] = {}
         self._wake = threading.Event()
         self._closing = False
         self._abandoned = False
@@ -111,6 +112,10 @@ class LedgerWriter:
         self._waiting.append(call)
         if len(self._waiting) == self._flush_rows:
             self._wake.set()
+
+    def policy(self, policy_id: str, document: str) -> None:
+        """Write the configuration `policy_id` together with the next calls, which it decides."""
+        self._policies[policy_id] = document
 
     def close(self, timeout_s: float) -> int:
         """Write what is in memory and stop; the number of calls that could not be written in `timeout_s`."""
@@ -180,8 +185,13 @@ class LedgerWriter:
             self._batch.popleft()
 
     def _commit(self, calls: Sequence[CallRecord]) -> None:
+        policies = tuple(self._policies.items())  # the other thread may add one meanwhile
         with self._database.write() as connection:
+            for policy_id, document in policies:
+                save_policy(connection, policy_id, document)
             new = save(connection, calls)
+        for policy_id, _ in policies:
+            del self._policies[policy_id]
         self._written += new
 
     def _backoff_s(self) -> float:

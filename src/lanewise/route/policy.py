@@ -65,7 +65,7 @@ def rule(
     return LaneRuling(
         allowed=tuple(lane for lane in LANES if lane not in refused),
         refused=tuple(refused.items()),
-        tiers=("cheap", "frontier") if caller.lane and not policy.tier else _tiers(turn, label, features, policy),
+        tiers=(policy.tier,) if policy.tier else ("cheap", "frontier"),
     )
 
 
@@ -103,11 +103,8 @@ def _not_batchable(turn: Turn, features: Features, caller: Caller) -> str:
     return "user_waits" if features.waiting else ""
 
 
-def _tiers(turn: Turn, label: SkillLabel, features: Features, policy: LanePolicy) -> tuple[Tier, ...]:
-    if policy.tier is not None:
-        return (policy.tier,)
+def cheap_by_judgement(turn: Turn, label: SkillLabel, features: Features) -> bool:
+    """Whether a cheap model of which nothing is known may do this: where the kind of work is easy or checkable."""
     if turn.kind == "housekeeping":
-        return ("cheap", "frontier")
-    if label.abstained or features.tool_errors or features.complexity >= CHEAP_BELOW[label.skill]:
-        return ("frontier",)
-    return ("cheap", "frontier")
+        return True
+    return not (label.abstained or features.tool_errors) and features.complexity < CHEAP_BELOW[label.skill]

@@ -1,8 +1,23 @@
 """The journey as one function: `decide()` then `carry_out()`. No HTTP, no SQL. Start with `decide.py`."""
 
-from lanewise.router.decide import Conditions, decide
+from lanewise.router.decide import decide
+from lanewise.router.experience import Experience
 from lanewise.router.opinions import SecondOpinion, Threaded
 from lanewise.router.router import Recorder, Router, uuid7
-from lanewise.router.world import World
+from lanewise.router.situation import Policy, Rulebook, Situation
+from lanewise.router.world import Conditions, World
 
-__all__ = ["Conditions", "Recorder", "Router", "SecondOpinion", "Threaded", "World", "decide", "uuid7"]
+__all__ = [
+    "Conditions",
+    "Experience",
+    "Policy",
+    "Recorder",
+    "Router",
+    "Rulebook",
+    "SecondOpinion",
+    "Situation",
+    "Threaded",
+    "World",
+    "decide",
+    "uuid7",
+]

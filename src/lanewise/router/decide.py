@@ -1,192 +1,452 @@
-"""READ SECOND: `decide()`, layers 1 to 3 as one pure function; the gateway, `explain` and the evals call the same one.
+"""READ SECOND: `decide()`, layers 2 and 3 as one pure function; the gateway, `explain` and the evals call the same one.
 
-Labels, numbers, prices and states in, a `Decision` out; no sockets, no clock, nothing remembered.
+Labels, numbers, prices and states in, a `Decision` out; no sockets, no clock, nothing remembered. The same inputs give
+the same decision, draws included: they are hashes of the session's and the task's id.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 from collections.abc import Sequence
-from typing import cast
+from typing import Final, NamedTuple, cast
 
 import msgspec
+import numpy as np
 
 from lanewise.config import SkillSettings, duration_s
 from lanewise.errors import NoCandidate
-from lanewise.journey import Caller, Candidate, Decision, Lane, LaneRuling, Mode, Reading, Rejection, Request, Value
-from lanewise.route import LanePolicy, rule
-from lanewise.router.world import World
-from lanewise.select import LANE_NAMES, Catalog, Entry, Need, choose, refusal
-from lanewise.upstream import credential_of
+from lanewise.journey import Caller, Candidate, Decision, Lane, LaneRuling, Mode, Reading, Rejection
+from lanewise.route import LanePolicy, Speed, cheap_by_judgement, predicted_completion_s, rule, spills
+from lanewise.router.situation import Rulebook, Situation
+from lanewise.select import (
+    BARRED_ABOVE,
+    EXPECTED_OUTPUT_TOKENS,
+    LANE_NAMES,
+    LANES,
+    Caches,
+    Choice,
+    Evidence,
+    Numbers,
+    Outlook,
+    Pin,
+    Table,
+    Terms,
+    affordable,
+    choose,
+    expected_totals,
+    overheads,
+    unable,
+)
 
-_ALL_LANES = LaneRuling(allowed=("local", "batch", "realtime"))
+_ALL_LANES: Final = LaneRuling(allowed=("local", "batch", "realtime"))
+
+HOLD_OUT: Final = 0.2
+"""Share of the tasks with failures that are not moved up: about 43 % of failing loops recover alone (PEERS.md on the
+hold-out arm of the only router that measured it), so what escalation gains is only known beside those left alone."""
+
+FAILING_FROM: Final = 0.7
+"""Probability that a task is failing, by its signals, from which it is moved up: two failed tests, not one."""
 
 
-class Conditions(Value, frozen=True, kw_only=True):
-    """What `decide` needs of the moment."""
+class Decided(NamedTuple):
+    """A decision with what it rests on."""
 
-    now: dt.datetime
-    in_flight: dict[str, int]
-    unhealthy: frozenset[str] = frozenset()
-    pin: Candidate | None = None
-    """Who serves the task so far."""
+    reading: Reading
+    decision: Decision
+    situation: Situation | None
+    """None where routing failed and nothing was decided."""
 
 
-def decide(request: Request, caller: Caller, reading: Reading, world: World, conditions: Conditions) -> Decision:
+class _Preferred(NamedTuple):
+    """The policy's candidate, and how it came to be."""
+
+    candidate: Candidate
+    reason: str
+    switch_point: str
+    choice: Choice | None = None
+    switch_pusd: int = 0
+    switch_forced: bool = False
+    propensity: float = 1.0
+    dropped: tuple[Rejection, ...] = ()
+    spilled: tuple[tuple[str, bool], ...] = ()
+
+
+class _Case(NamedTuple):
+    """One call under one policy, as the steps below hand it on."""
+
+    rulebook: Rulebook
+    table: Table
+    caller: Caller
+    reading: Reading
+    situation: Situation
+    evidence: Evidence
+    ruling: LaneRuling
+    baseline: int
+    """Position of the baseline in the table."""
+
+
+def decide(rulebook: Rulebook, caller: Caller, reading: Reading, situation: Situation) -> Decision:
     """Which candidate answers, which one the policy would prefer, and why not the others. Pure.
 
+    Args:
+        rulebook: What the configuration allows.
+        caller: Who asks.
+        reading: What layer 1 says of the call.
+        situation: What else matters at this moment.
+
     Raises:
-        NoCandidate: The named model resolves to nothing, or nothing in the lane that the caller insists on can serve.
+        NoCandidate: Nothing in the lane that the caller insists on can serve.
     """
-    if request.operation != "generate" or caller.pin:
-        return unrouted(request, caller, world, "caller_pin" if caller.pin else "not_routed")
-    baselines = baselines_of(request, caller, world)
-    baseline = baselines[0]
-    skill = world.settings.skills.get(reading.label.skill, SkillSettings())
+    if situation.operation != "generate" or caller.pin:
+        reason = "caller_pin" if caller.pin else "not_routed"
+        return unrouted(caller, situation.model, situation.baselines, reason)
+    case = _case(rulebook, caller, reading, situation)
+    found = _prefer(case)
+    lane = case.caller.lane
+    if lane is not None and found.candidate.lane != lane:
+        raise _nothing_in(lane, found, case.ruling)
+    mode = _mode(case)
+    routed, share = _arm(mode, rulebook.policy.routing.split, reading.identity.session_id)
+    baseline = situation.baselines[0]
+    chosen = found.candidate if routed else baseline
+    return Decision(
+        mode=mode,
+        baseline=baseline,
+        chosen=chosen,
+        preferred=found.candidate,
+        plan=tuple(c for c in _plan(case, chosen) if lane is None or c.lane == lane),
+        rejected=_rejected(found),
+        ruling=case.ruling,
+        reason=found.reason,
+        propensity=share * found.propensity if routed else share,
+        switch_point=found.switch_point,
+        switch_pusd=found.switch_pusd,
+        switch_forced=found.switch_forced and found.switch_pusd > 0,
+        quotes=found.choice.quotes if found.choice else (),
+        spilled=found.spilled,
+    )
+
+
+def _case(rulebook: Rulebook, caller: Caller, reading: Reading, situation: Situation) -> _Case:
+    """What the configuration says of this kind of work and this caller."""
+    policy = rulebook.policy
+    skill = policy.skills.get(reading.label.skill, SkillSettings())
     if caller.deadline_s is None and skill.deadline:
         caller = msgspec.structs.replace(caller, deadline_s=duration_s(skill.deadline))
-    caller = msgspec.structs.replace(caller, lane=insisted_lane(request, caller))
-    tier = "cheap" if request.model == "auto:cheap" else skill.tier
+    caller = msgspec.structs.replace(caller, lane=insisted_lane(caller, situation.model))
+    table = rulebook.table(situation.passage)
     ruling = rule(
         reading.turn,
         reading.label,
         reading.features,
         caller,
-        LanePolicy(lanes=skill.lanes, tier=tier),
-        world.local_load(conditions.in_flight),
+        LanePolicy(lanes=skill.lanes, tier="cheap" if situation.model == "auto:cheap" else skill.tier),
+        rulebook.load(situation.queues),
     )
-    preferred, rejected, reason = _prefer(request, reading, world, conditions, ruling, baseline)
-    if caller.lane is not None and preferred.lane != caller.lane:
-        why = [f"{row.candidate.model}: {row.reason}" for row in rejected if row.candidate.lane == caller.lane]
-        raise _nothing_in(caller.lane, ", ".join(why) or dict(ruling.refused).get(caller.lane, ""))
-    explicit = caller.lane is not None or request.model in {"auto", "auto:cheap"}
-    mode: Mode = "active" if explicit else skill.mode or world.settings.routing.mode
-    routed, propensity = _arm(mode, world.settings.routing.split, reading.identity.session_id)
-    chosen = preferred if routed else baseline.candidate
-    return Decision(
-        mode=mode,
-        baseline=baseline.candidate,
-        chosen=chosen,
-        preferred=preferred,
-        plan=tuple(
-            candidate
-            for candidate in _plan(chosen, baselines, world.catalog, request)
-            if caller.lane is None or candidate.lane == caller.lane
-        ),
-        rejected=rejected,
-        ruling=ruling,
-        reason=reason,
-        propensity=propensity,
-        switch_point=_switch_point(reading),
+    return _Case(
+        rulebook,
+        table,
+        caller,
+        reading,
+        situation,
+        Evidence.unpacked(situation.evidence, len(table)),
+        ruling,
+        table.positions[situation.baselines[0]],
     )
 
 
-def baselines_of(request: Request, caller: Caller, world: World) -> tuple[Entry, ...]:
-    """Who answers unless somebody else is chosen. A call that names no model, such as a file's upload, just passes.
-
-    Raises:
-        NoCandidate: The named model resolves to nothing.
-    """
-    named = caller.pin or request.model
-    if not named and request.operation != "generate":
-        return world.catalog.passage("", request.dialect)
-    return world.catalog.baseline(named, request.dialect)
-
-
-def _prefer(
-    request: Request, reading: Reading, world: World, conditions: Conditions, ruling: LaneRuling, baseline: Entry
-) -> tuple[Candidate, tuple[Rejection, ...], str]:
-    """The policy's candidate with the others' reasons and its own."""
-    need = Need(
-        dialect=request.dialect,
-        input_tokens=reading.features.input_tokens,
-        max_tokens=request.max_tokens,
-        has_images=request.has_images,
-        has_tools=bool(request.tool_names),
-        at=conditions.now,
-    )
-    authorised = world.authorised(credential_of(request.headers, request.target), baseline.candidate.provider)
-    unhealthy = conditions.unhealthy
+def _prefer(case: _Case) -> _Preferred:
+    """The policy's candidate: the task's own while nothing speaks against it, otherwise the best of all."""
+    outlook = _outlook(case)
+    spilled = _spilled(case, outlook)
+    at_switch, terms = _switch_point(case), _terms(case, outlook, spilled)
+    pinned = case.situation.pin
     dropped: tuple[Rejection, ...] = ()
-    pinned = None if _switch_point(reading) else conditions.pin and world.catalog.entry_of(conditions.pin)
-    if pinned:
-        why = refusal(pinned, baseline, need, authorised=authorised, unhealthy=unhealthy) or _forbidden(pinned, ruling)
+    if not at_switch and pinned is not None and pinned.candidate in case.table.positions:
+        position = case.table.positions[pinned.candidate]
+        why = unable(case.table, position, case.baseline, case.ruling, case.situation.need, terms, outlook)
         if not why:
-            return pinned.candidate, (), "task_pin"
+            return _on_the_pin(case, pinned, terms, outlook)
         dropped = (Rejection(candidate=pinned.candidate, reason=why, detail="served this task until now"),)
-    choice = choose(world.catalog.entries, baseline, ruling, need, authorised=authorised, unhealthy=unhealthy)
-    rejected = dropped + tuple(row for row in choice.rejected if not dropped or row.candidate != dropped[0].candidate)
-    if choice.preferred is None:
-        return baseline.candidate, rejected, "no_cheaper_candidate"
-    reason = "baseline_is_cheapest" if choice.preferred == baseline.candidate else "cheapest_allowed"
-    return choice.preferred, rejected, reason
-
-
-def insisted_lane(request: Request, caller: Caller) -> Lane | None:
-    """The only lane that may serve the call, by the caller's header or the model name `lane:...`; None for any."""
-    return cast("Lane", request.model.removeprefix("lane:")) if request.model in LANE_NAMES else caller.lane
-
-
-def _nothing_in(lane: Lane, why: str) -> NoCandidate:
-    """A caller who asks for one lane is never served in another: some ask so that a prompt stays on their machine."""
-    return NoCandidate(
-        f"nothing in lane {lane!r} can serve this call: {why or 'the config has no model in it that fits'}",
-        hint="`lanewise models` lists who serves which lane",
+    choice = choose(case.table, case.baseline, case.ruling, case.situation.need, terms, case.evidence, outlook)
+    best = case.baseline if choice.preferred is None else choice.preferred
+    reason = "baseline_is_cheapest" if best == case.baseline else "cheapest_allowed"
+    if choice.preferred is None or (case.situation.passage and choice.fit == (case.baseline,)):
+        reason = "no_cheaper_candidate"
+    explored, propensity = _explored(case, choice)
+    if explored is not None:
+        best, reason = explored, "explored"
+    return _Preferred(
+        case.table.candidates[best],
+        reason,
+        at_switch,
+        choice,
+        switch_pusd=int(outlook.switch_pusd[best]),
+        switch_forced=not choice.stays,
+        propensity=propensity,
+        dropped=dropped,
+        spilled=spilled,
     )
 
 
-def _forbidden(pinned: Entry, ruling: LaneRuling) -> str:
-    """The caller's or the config's word against the lane of a pin; a full queue is no such word."""
-    reason = dict(ruling.refused).get(pinned.candidate.lane, "")
-    return f"lane:{pinned.candidate.lane}:{reason}" if reason in {"caller_lane", "skill_policy"} else ""
+def _on_the_pin(case: _Case, pinned: Pin, terms: Terms, outlook: Outlook) -> _Preferred:
+    """A task under way stays where it is; one that fails on a cheap model moves up one step, once.
+
+    What is sealed, thinking that only its maker can read, keeps an open tool loop with that maker.
+    """
+    stays = _Preferred(pinned.candidate, "task_pin", "")
+    if pinned.candidate.tier != "cheap" or pinned.escalation or case.situation.failing < FAILING_FROM:
+        return stays
+    if drawn("hold_out", case.reading.identity.task_id) < HOLD_OUT:
+        return stays._replace(reason="held_out", propensity=HOLD_OUT)
+    offered = ~case.table.cheap
+    if case.reading.features.sealed or case.reading.features.previous_response:
+        offered &= case.table.at_vendor(case.table.positions[pinned.candidate])
+    choice = choose(
+        case.table,
+        case.baseline,
+        case.ruling,
+        case.situation.need,
+        terms._replace(barred="task_failing"),
+        case.evidence,
+        outlook,
+        offered=offered,
+    )
+    if choice.preferred is None:
+        return stays
+    return _Preferred(
+        case.table.candidates[choice.preferred],
+        "escalated",
+        "failure_escalation",
+        choice,
+        switch_pusd=int(outlook.switch_pusd[choice.preferred]),
+        switch_forced=True,
+        propensity=1 - HOLD_OUT,
+    )
 
 
-def _switch_point(reading: Reading) -> str:
+def _explored(case: _Case, choice: Choice) -> tuple[int | None, float]:
+    """Another of those that may serve, for a small share of the tasks; with the probability of what was taken."""
+    share, others = case.rulebook.policy.routing.explore, choice.fit[1:]
+    if not share or not others:
+        return None, 1.0
+    identity = case.reading.identity
+    if drawn("explore", identity.session_id, identity.task_id) >= share:
+        return None, 1 - share
+    return others[int(drawn("which", identity.session_id, identity.task_id) * len(others))], share / len(others)
+
+
+def _terms(case: _Case, outlook: Outlook, spilled: tuple[tuple[str, bool], ...]) -> Terms:
+    """What configuration and moment allow, by entry."""
+    table, situation, routing = case.table, case.situation, case.rulebook.policy.routing
+    before = situation.conversation
+    every = np.ones(len(table), dtype=np.bool_)
+    label, features, turn = case.reading.label, case.reading.features, case.reading.turn
+    return Terms(
+        authorised=table.at_providers(situation.authorised),
+        unavailable=table.at_providers(situation.unavailable),
+        spilled=table.at_providers([name for name, past in spilled if past and case.caller.lane != "local"]),
+        resident=every,
+        listed=every,
+        cheap_judged=cheap_by_judgement(turn, label, features)
+        or case.caller.lane is not None
+        or case.ruling.tiers == ("cheap",),
+        barred="caller_history"
+        if situation.caller_need > BARRED_ABOVE
+        else "task_failing"
+        if situation.failing >= FAILING_FROM
+        else "",
+        wait_counts=features.waiting,
+        switchable=every
+        if before is None
+        else affordable(before.ledger, outlook.switch_pusd, routing.max_switch_overhead),
+        server=_server(case),
+        max_loss=routing.max_loss,
+        max_slowdown=routing.max_slowdown,
+    )
+
+
+def _outlook(case: _Case) -> Outlook:
+    """What each entry is expected to cost and take, with the caches as they are."""
+    situation, evidence, features, table = case.situation, case.evidence, case.reading.features, case.table
+    output = np.where(np.isnan(evidence.output_tokens), EXPECTED_OUTPUT_TOKENS, evidence.output_tokens)
+    if situation.need.max_tokens is not None:
+        output = np.minimum(output, situation.need.max_tokens)
+    prompt_tokens = situation.need.input_tokens
+    rates = table.caching(prompt_tokens, situation.at, marked=features.marks_cache)
+    before = situation.conversation
+    warm = table.warm(before.caches if before else Caches(), prompt_tokens, situation.at.timestamp())
+    server = _server(case)
+    own_s = evidence.first_token_s + output / evidence.tokens_per_s
+    return Outlook(
+        total_pusd=expected_totals(
+            rates,
+            warm,
+            prompt_tokens=prompt_tokens,
+            growth_tokens=situation.growth_tokens,
+            output_tokens=output,
+            turns=situation.turns,
+        ),
+        switch_pusd=overheads(rates, warm, abandoned_tokens=0 if server is None else int(warm[server])),
+        completion_s=_completion_s(case, own_s, output),
+    )
+
+
+def _completion_s(case: _Case, own_s: Numbers, output_tokens: Numbers) -> Numbers:
+    """Predicted time of the next answer: as measured for the cloud, behind their queues for local engines."""
+    table, situation, evidence = case.table, case.situation, case.evidence
+    completion_s = own_s.copy()
+    for at in np.flatnonzero(table.local).tolist():
+        candidate = table.candidates[at]
+        queue = situation.queues.get(candidate.provider)
+        if queue is None:
+            continue
+        found = predicted_completion_s(
+            queue,
+            Speed(
+                first_token_s=_known(evidence.first_token_s[at]), decode_tokens_per_s=_known(evidence.tokens_per_s[at])
+            ),
+            input_tokens=situation.need.input_tokens,
+            output_tokens=float(output_tokens[at]),
+            cold=queue.cold(candidate.upstream_model),
+        )
+        completion_s[at] = np.nan if found is None else found
+    return completion_s
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _spilled(case: _Case, outlook: Outlook) -> tuple[tuple[str, bool], ...]:
+    """Local providers that a waiting caller is sent past, or not, because of their queue (latency inversion).
+
+    The cloud's time is the best of those that could answer at all; a provider is judged by its fastest model.
+    """
+    table, situation = case.table, case.situation
+    able = table.speaks[situation.need.dialect] & table.at_providers(situation.authorised)
+    clouds = outlook.completion_s[able & (table.lane == LANES.index("realtime"))]
+    cloud_s = float(np.nanmin(clouds)) if np.isfinite(clouds).any() else None
+    found = []
+    for provider, queue in situation.queues.items():
+        local = outlook.completion_s[table.at_providers((provider,))]
+        local_s = float(np.nanmin(local)) if np.isfinite(local).any() else None
+        past = spills(
+            queue,
+            local_s=local_s,
+            cloud_s=cloud_s,
+            waiting=case.reading.features.waiting,
+            deadline_s=case.caller.deadline_s,
+        )
+        found.append((provider, past))
+    return tuple(found)
+
+
+def _server(case: _Case) -> int | None:
+    """Who served the conversation last, if it is still there."""
+    before = case.situation.conversation
+    return None if before is None or before.server is None else case.table.positions.get(before.server)
+
+
+def _mode(case: _Case) -> Mode:
+    """How far routing goes for this call: a caller who asks to be routed is."""
+    policy, model = case.rulebook.policy, case.situation.model
+    if case.caller.lane is not None or model in {"auto", "auto:cheap"}:
+        return "active"
+    skill = policy.skills.get(case.reading.label.skill)
+    return (skill.mode if skill else None) or policy.routing.mode
+
+
+def _rejected(found: _Preferred) -> tuple[Rejection, ...]:
+    """All that were not preferred; of a pin that was dropped, why it was."""
+    rows = found.choice.rejected if found.choice else ()
+    if not found.dropped:
+        return rows
+    dropped = {row.candidate for row in found.dropped}
+    return found.dropped + tuple(row for row in rows if row.candidate not in dropped)
+
+
+def insisted_lane(caller: Caller, model: str) -> Lane | None:
+    """The only lane that may serve the call, by the caller's header or the model name `lane:...`; None for any."""
+    return cast("Lane", model.removeprefix("lane:")) if model in LANE_NAMES else caller.lane
+
+
+def _nothing_in(lane: Lane, found: _Preferred | None, ruling: LaneRuling) -> NoCandidate:
+    """A caller who asks for one lane is never served in another: some ask so that a prompt stays on their machine."""
+    rows = _rejected(found) if found else ()
+    why = ", ".join(f"{row.candidate.model}: {row.reason}" for row in rows if row.candidate.lane == lane)
+    why = why or dict(ruling.refused).get(lane, "") or "the config has no model in it that fits"
+    return NoCandidate(
+        f"nothing in lane {lane!r} can serve this call: {why}", hint="`lanewise models` lists who serves which lane"
+    )
+
+
+def _switch_point(case: _Case) -> str:
     """Why the model may change here; empty inside a task."""
+    reading, before = case.reading, case.situation.conversation
     if reading.turn.kind == "housekeeping":
         return "independent_call"
     if reading.turn.kind == "subagent" and reading.identity.new_session:
         return "subagent_start"
     if reading.identity.new_session:
         return "new_session"
-    return "new_task" if reading.identity.new_task else ""
+    if reading.features.previous_response:
+        return ""  # the conversation lies at the provider: another one has never seen it
+    if reading.identity.new_task:
+        return "new_task"
+    if reading.turn.kind == "continuation" or before is None:
+        return ""  # a tool's result belongs to whoever called the tool
+    if before.compacted:
+        return "compacted"
+    cold = not any(one.tokens_at(one.tokens, case.situation.at.timestamp()) for one in before.caches.warm)
+    return "cache_cold" if cold else ""
 
 
 def _arm(mode: Mode, split: float, session_id: str) -> tuple[bool, float]:
     """Whether this session is routed, and with which probability it was: sticky, hashed, reproducible."""
     if mode != "split":
         return mode == "active", 1.0
-    digest = hashlib.sha256(session_id.encode()).digest()
-    routed = int.from_bytes(digest[:8]) / 2**64 < split
+    routed = drawn("split", session_id) < split
     return routed, split if routed else 1 - split
 
 
-def _plan(chosen: Candidate, baselines: Sequence[Entry], catalog: Catalog, request: Request) -> tuple[Candidate, ...]:
+def drawn(*names: str) -> float:
+    """A number in 0..1 that is fixed by `names`: fair over many, the same for ever."""
+    digest = hashlib.sha256("\x1f".join(names).encode()).digest()
+    return int.from_bytes(digest[:8]) / 2**64
+
+
+def _plan(case: _Case, chosen: Candidate) -> tuple[Candidate, ...]:
     """The chosen one, its model's other endpoints, then the baseline: in doubt the user gets what they named."""
+    table, spoken = case.table, case.table.speaks[case.situation.need.dialect]
     same = [
-        entry.candidate
-        for entry in catalog.entries
-        if entry.candidate.model == chosen.model and request.dialect in entry.dialects
+        table.candidates[at]
+        for at in table.of_model.get(chosen.model, ())
+        if spoken[at] and (case.ruling.flex or not table.flex[at])
     ]
-    return tuple(dict.fromkeys([chosen, *same, *(entry.candidate for entry in baselines)]))
+    return tuple(dict.fromkeys([chosen, *same, *case.situation.baselines]))
 
 
-def unrouted(request: Request, caller: Caller, world: World, reason: str) -> Decision:
+def unrouted(caller: Caller, model: str, baselines: Sequence[Candidate], reason: str) -> Decision:
     """The decision that asks the baseline without looking at anything else, for `reason`.
 
+    Args:
+        caller: Who asks.
+        model: What the client named.
+        baselines: Who answers for that name, in failover order.
+        reason: Why nothing was routed.
+
     Raises:
-        NoCandidate: The named model resolves to nothing, or to nothing in the lane that the caller insists on.
+        NoCandidate: The named model is not in the lane that the caller insists on.
     """
-    baselines = baselines_of(request, caller, world)
-    lane = insisted_lane(request, caller)
-    plan = tuple(entry.candidate for entry in baselines if lane is None or entry.candidate.lane == lane)
+    lane = insisted_lane(caller, model)
+    plan = tuple(candidate for candidate in baselines if lane is None or candidate.lane == lane)
     if not plan:
         assert lane is not None
-        raise _nothing_in(lane, "")
+        raise _nothing_in(lane, None, _ALL_LANES)
     return Decision(
         mode="observe",
-        baseline=baselines[0].candidate,
+        baseline=baselines[0],
         chosen=plan[0],
         preferred=plan[0],
         plan=plan,

@@ -8,25 +8,30 @@ import logging
 import random
 import traceback
 from collections.abc import Callable
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
 from lanewise.classify import Classifier
 from lanewise.errors import LanewiseError
-from lanewise.journey import Caller, CallRecord, Decision, Features, Identity, Reading, Request, SkillLabel, Turn
-from lanewise.router.decide import Conditions, decide, unrouted
+from lanewise.journey import Caller, CallRecord, Features, Identity, Reading, Request, SkillLabel, Turn
+from lanewise.router.decide import Decided, decide, unrouted
+from lanewise.router.experience import Experience
 from lanewise.router.opinions import ask
+from lanewise.router.queues import LocalQueues
 from lanewise.router.run import BYTES_PER_TOKEN, Run
-from lanewise.router.world import World
-from lanewise.select import Pins, WarmPrefixes
-from lanewise.upstream import Dispatcher, Health, Sink, Transport
+from lanewise.router.world import Conditions, World
+from lanewise.select import Pin, Pins, WarmPrefixes, path_of
+from lanewise.upstream import Dispatcher, Health, QueueWatch, Sink, Transport
 
 log = logging.getLogger("lanewise")
 
 _NOT_ROUTED = frozenset({"not_routed", "caller_pin", "routing_error"})
 """Reasons of decisions in which the skill had no say."""
 
+
+_ESCALATIONS: dict[str, Literal["moved", "held_out"]] = {"escalated": "moved", "held_out": "held_out"}
+"""Reasons of decisions after which a task is not moved up again."""
 
 _OWN = frozenset({"student", "default"})
 """Labels that are our own reading of the words, so that somebody else may know better."""
@@ -37,6 +42,9 @@ class Recorder(Protocol):
 
     def record(self, call: CallRecord) -> None:
         """Take one call; must not block or raise."""
+
+    def policy(self, policy_id: str, document: str) -> None:
+        """A configuration decides from now on; its calls name it."""
 
     def routing_failed(self) -> None:
         """A bug of ours sent a call to the baseline."""
@@ -56,6 +64,8 @@ class Router:
         transport: Transport,
         health: Health,
         recorder: Recorder,
+        experience: Experience,
+        watch: QueueWatch,
         monotonic: Callable[[], float],
         utcnow: Callable[[], dt.datetime],
         rng: random.Random,
@@ -64,6 +74,8 @@ class Router:
         self._classifier = classifier
         self._transport = transport
         self._recorder = recorder
+        self._experience = experience
+        self._queues = LocalQueues(health=health, watch=watch, monotonic=monotonic)
         self._monotonic = monotonic
         self._utcnow = utcnow
         self._rng = rng
@@ -74,6 +86,7 @@ class Router:
     def use(self, world: World) -> None:
         """Serve the next calls under `world`; calls under way finish under theirs."""
         self.world = world
+        self._recorder.policy(world.rulebook.policy_id, world.rulebook.document)
         self._dispatcher = Dispatcher(
             providers=world.providers,
             settings=world.settings.upstream,
@@ -89,7 +102,7 @@ class Router:
         """A UUIDv7: sortable by time."""
         return uuid7(self._utcnow(), self._rng)
 
-    def decide(self, request: Request, caller: Caller) -> tuple[Reading, Decision]:
+    def decide(self, request: Request, caller: Caller) -> Decided:
         """Layers 1 to 3 for a live call. A bug in them costs the saving, never the answer.
 
         Raises:
@@ -98,42 +111,47 @@ class Router:
         now = self._utcnow()
         try:
             reading = self._classifier.read(request, caller, now)
-            return reading, self._decided(request, caller, reading, self.world, now)
+            return self._decided(request, caller, reading, self.world, now)
         except LanewiseError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer comes first
             _tell("routing failed with %s; the baseline serves", error)
             self._recorder.routing_failed()
-            return _blank_reading(request), unrouted(request, caller, self.world, "routing_error")
+            baselines = tuple(entry.candidate for entry in self.world.baselines(request, caller))
+            return Decided(_blank_reading(request), unrouted(caller, request.model, baselines, "routing_error"), None)
 
-    def _decided(self, request: Request, caller: Caller, reading: Reading, world: World, now: dt.datetime) -> Decision:
+    def _decided(self, request: Request, caller: Caller, reading: Reading, world: World, now: dt.datetime) -> Decided:
         """Layers 2 and 3, with the task's pin kept."""
         conditions = Conditions(
             now=now,
-            in_flight=self.health.in_flight(),
+            queues=self._queues.states(world.providers.values()),
             unhealthy=frozenset(name for name, state in self.health.states().items() if state == "open"),
             pin=self._pins.of(reading.identity.task_id),
         )
-        decision = decide(request, caller, reading, world, conditions)
+        situation = world.situation(request, caller, reading, conditions, self._experience)
+        decision = decide(world.rulebook, caller, reading, situation)
+        if reading.features.waiting:
+            self._queues.looked(dict(decision.spilled))
         if decision.reason not in _NOT_ROUTED:
-            self._pins.put(reading.identity.task_id, decision.preferred)
-        return decision
+            before = conditions.pin.escalation if conditions.pin else ""
+            escalation = _ESCALATIONS.get(decision.reason, before)
+            self._pins.put(reading.identity.task_id, Pin(candidate=decision.preferred, escalation=escalation))
+        return Decided(reading, decision, situation)
 
-    async def _reconsidered(
-        self, request: Request, caller: Caller, reading: Reading, decision: Decision, world: World
-    ) -> tuple[Reading, Decision]:
+    async def _reconsidered(self, request: Request, caller: Caller, first: Decided, world: World) -> Decided:
         """The same after a second opinion, where the student is unsure and `world` names somebody to ask.
 
         Asked after a first decision, so that nothing is paid for a call that nobody can serve or that is not routed.
         A bug here costs the opinion, never the answer.
         """
+        reading = first.reading
         unsure = reading.label.source in _OWN and reading.label.abstained
-        if not world.opinions or not unsure or decision.reason in _NOT_ROUTED:
-            return reading, decision
+        if not world.opinions or not unsure or first.decision.reason in _NOT_ROUTED:
+            return first
         try:
             words = self._classifier.words_of(request)
             if not words:
-                return reading, decision
+                return first
             label = await ask(
                 words,
                 reading.label,
@@ -142,14 +160,14 @@ class Router:
                 told=self._recorder.asked,
             )
             if label.source in _OWN:
-                return msgspec.structs.replace(reading, label=label), decision
+                return first._replace(reading=msgspec.structs.replace(reading, label=label))
             reading = self._classifier.correct(request, caller, reading, label)
-            return reading, self._decided(request, caller, reading, world, self._utcnow())
+            return self._decided(request, caller, reading, world, self._utcnow())
         except LanewiseError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer comes first
             _tell("a second opinion failed with %s; the first decision stands", error)
-            return reading, decision
+            return first
 
     async def carry_out(
         self, request: Request, caller: Caller, sink: Sink, *, call_id: str, received_at: float
@@ -167,10 +185,10 @@ class Router:
             NoCandidate: Before anything was sent or recorded; the gateway tells it.
         """
         world, dispatcher, started_at = self.world, self._dispatcher, self._utcnow()
-        reading, decision = self.decide(request, caller)
+        decided = self.decide(request, caller)
         left: asyncio.CancelledError | None = None
         try:
-            reading, decision = await self._reconsidered(request, caller, reading, decision, world)
+            decided = await self._reconsidered(request, caller, decided, world)
         except asyncio.CancelledError as error:
             left = error  # before anybody was asked for an answer, but the ledger hears of the call
         run = Run(
@@ -178,8 +196,7 @@ class Router:
             dispatcher=dispatcher,
             request=request,
             caller=caller,
-            reading=reading,
-            decision=decision,
+            decided=decided,
             call_id=call_id,
             received_at=received_at,
             started_at=started_at,
@@ -194,10 +211,22 @@ class Router:
             run.left()
             raise
         finally:
-            self._recorder.record(run.record())
-            served = run.served
-            if served is not None and served != decision.chosen and decision.mode != "observe":
-                self._pins.put(reading.identity.task_id, served)
+            self._keep(run.record(), decided)
+
+    def _keep(self, call: CallRecord, decided: Decided) -> None:
+        """Record a finished call and learn from it. What it teaches is worth no answer: a bug there is only told."""
+        self._recorder.record(call)
+        served, decision = call.outcome.served, decided.decision
+        if served is not None and served != decision.chosen and decision.mode != "observe":
+            task_id = decided.reading.identity.task_id
+            pin = self._pins.of(task_id)
+            self._pins.put(task_id, Pin(candidate=served, escalation=pin.escalation if pin else ""))
+        try:
+            server = path_of(call)
+            entry = self.world.catalog.entry_of(server) if server else None
+            self._experience.learn(call, vendor=entry.vendor if entry else "")
+        except Exception as error:  # noqa: BLE001 - see above
+            _tell("learning from a call failed with %s; nothing else did", error)
 
 
 def _tell(what: str, error: Exception) -> None:

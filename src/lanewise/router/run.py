@@ -8,8 +8,9 @@ from collections.abc import Callable
 import msgspec
 
 from lanewise.errors import LanewiseError
-from lanewise.journey import Caller, CallRecord, Candidate, Cost, Decision, Outcome, Reading, Request, Usage
+from lanewise.journey import Caller, CallRecord, Candidate, Cost, Outcome, Request, Usage
 from lanewise.money import cost
+from lanewise.router.decide import Decided
 from lanewise.router.world import World
 from lanewise.select import WarmPrefixes, served_elsewhere
 from lanewise.upstream import LOST, Dispatcher, Reached, Relay, Sink, hedgeable
@@ -32,8 +33,7 @@ class Run:
         dispatcher: Dispatcher,
         request: Request,
         caller: Caller,
-        reading: Reading,
-        decision: Decision,
+        decided: Decided,
         call_id: str,
         received_at: float,
         started_at: dt.datetime,
@@ -43,8 +43,9 @@ class Run:
         self._world = world
         self._request = request
         self._caller = caller
-        self._reading = reading
-        self._decision = decision
+        self._reading = decided.reading
+        self._decision = decided.decision
+        self._situation = decided.situation
         self._call_id = call_id
         self._received_at = received_at
         self._started_at = started_at
@@ -256,6 +257,8 @@ class Run:
             decision=self._decision,
             attempts=self._trail.attempts,
             outcome=outcome,
+            policy_id=self._world.rulebook.policy_id if self._situation else "",
+            situation=self._situation.document() if self._situation else "",
         )
 
 

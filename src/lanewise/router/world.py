@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from lanewise.config import Settings
+from lanewise.journey import Caller, Reading, Request, Value
 from lanewise.money import PriceBook
-from lanewise.route import Load
+from lanewise.route import QueueState
+from lanewise.router.experience import Experience
 from lanewise.router.opinions import SecondOpinion
-from lanewise.select import Catalog
-from lanewise.upstream import Provider, can_authorise, providers
+from lanewise.router.situation import Policy, Rulebook, Situation
+from lanewise.select import Catalog, Entry, Need, Pin
+from lanewise.upstream import Provider, can_authorise, credential_of, providers
+
+
+class Conditions(Value, frozen=True, kw_only=True):
+    """What a decision needs of the moment."""
+
+    now: dt.datetime
+    queues: Mapping[str, QueueState] = MappingProxyType({})
+    """Queue of each local provider."""
+    unhealthy: frozenset[str] = frozenset()
+    pin: Pin | None = None
+    """Who serves the task so far."""
 
 
 class World:
@@ -28,21 +44,65 @@ class World:
         self.env = env
         self.providers: dict[str, Provider] = providers(settings)
         self.catalog = Catalog(settings, self.providers, prices)
+        self.rulebook = Rulebook(
+            Policy(
+                entries=self.catalog.entries,
+                routing=settings.routing,
+                skills=settings.skills,
+                slots={name: row.slots for name, row in self.providers.items() if row.lane == "local"},
+            )
+        )
 
-    def authorised(self, credential: str, addressed: str) -> frozenset[str]:
+    def authorised(self, credential: str, addressed: str) -> tuple[str, ...]:
         """Providers that a call with this client credential may be sent to."""
-        return frozenset(
+        return tuple(
             name
             for name, provider in self.providers.items()
             if can_authorise(provider, self.env, credential, addressed=name == addressed)
         )
 
-    def local_load(self, in_flight: Mapping[str, int]) -> Load:
-        """The queue of the local lane as a whole; slots are unknown as soon as one engine's are."""
-        local = [provider for provider in self.providers.values() if provider.lane == "local"]
-        slots = [provider.slots for provider in local]
-        known = sum(count for count in slots if count is not None)
-        return Load(
-            in_flight=sum(in_flight.get(provider.name, 0) for provider in local),
-            slots=known if local and None not in slots else None,
+    def baselines(self, request: Request, caller: Caller) -> tuple[Entry, ...]:
+        """Who answers unless somebody else is chosen. A call that names no model, such as a file's upload, passes.
+
+        Raises:
+            NoCandidate: The named model resolves to nothing.
+        """
+        named = caller.pin or request.model
+        if not named and request.operation != "generate":
+            return self.catalog.passage("", request.dialect)
+        return self.catalog.baseline(named, request.dialect)
+
+    def situation(
+        self, request: Request, caller: Caller, reading: Reading, conditions: Conditions, experience: Experience
+    ) -> Situation:
+        """What `decide` is to see of a call.
+
+        Raises:
+            NoCandidate: The named model resolves to nothing.
+        """
+        baselines = self.baselines(request, caller)
+        first = baselines[0]
+        passage = None if first.candidate in self.rulebook.positions else first
+        return Situation(
+            at=conditions.now,
+            operation=request.operation,
+            model=request.model,
+            need=Need(
+                dialect=request.dialect,
+                input_tokens=reading.features.input_tokens,
+                max_tokens=request.max_tokens,
+                has_images=request.has_images,
+                has_tools=bool(request.tool_names),
+            ),
+            baselines=tuple(entry.candidate for entry in baselines),
+            passage=passage,
+            authorised=self.authorised(credential_of(request.headers, request.target), first.candidate.provider),
+            unavailable=tuple(sorted(conditions.unhealthy)),
+            queues=dict(conditions.queues),
+            pin=conditions.pin,
+            conversation=experience.conversation(reading),
+            turns=experience.turns(reading),
+            growth_tokens=experience.growth_tokens(reading),
+            evidence=experience.evidence(reading, self.rulebook.table(passage), conditions.now),
+            caller_need=experience.caller_need(caller, reading, conditions.now),
         )

@@ -1,19 +1,51 @@
-"""Layer 3: which model answers. Prices, capabilities and states in, no text."""
+"""Layer 3: which model answers. Prices, capabilities, beliefs and states in, no text."""
 
+from lanewise.select.beliefs import Band, Beliefs, CallResult, Evidence, TaskResult, band_of
 from lanewise.select.cache import WarmPrefixes, served_elsewhere
+from lanewise.select.callers import BARRED_ABOVE, Callers
 from lanewise.select.catalog import LANE_NAMES, Catalog, Entry
-from lanewise.select.choose import Choice, Need, choose, refusal
-from lanewise.select.pins import Pins
+from lanewise.select.choose import EXPECTED_OUTPUT_TOKENS, Choice, Need, Outlook, Terms, choose, unable
+from lanewise.select.conversation import Conversation, path_of
+from lanewise.select.pins import Pin, Pins
+from lanewise.select.priors import Priors
+from lanewise.select.stay import affordable, expected_totals, overheads
+from lanewise.select.table import LANES, Numbers, Table, service_of
+from lanewise.select.turns import Turns
+from lanewise.select.warmth import Caches
 
 __all__ = [
+    "BARRED_ABOVE",
+    "EXPECTED_OUTPUT_TOKENS",
+    "LANES",
     "LANE_NAMES",
+    "Band",
+    "Beliefs",
+    "Caches",
+    "CallResult",
+    "Callers",
     "Catalog",
     "Choice",
+    "Conversation",
     "Entry",
+    "Evidence",
     "Need",
+    "Numbers",
+    "Outlook",
+    "Pin",
     "Pins",
+    "Priors",
+    "Table",
+    "TaskResult",
+    "Terms",
+    "Turns",
     "WarmPrefixes",
+    "affordable",
+    "band_of",
     "choose",
-    "refusal",
+    "expected_totals",
+    "overheads",
+    "path_of",
     "served_elsewhere",
+    "service_of",
+    "unable",
 ]

@@ -9,6 +9,8 @@ import functools
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+import msgspec
+
 from lanewise.config import ModelSettings, Settings
 from lanewise.errors import NoCandidate
 from lanewise.journey import Candidate, Dialect, Lane, Tier, Value
@@ -20,6 +22,9 @@ LANE_NAMES = frozenset({"lane:local", "lane:batch", "lane:realtime"})
 AUTO = frozenset({"auto", "auto:cheap"}) | LANE_NAMES
 """Names by which a caller asks to be routed, whatever the mode."""
 
+
+FLEX_VENDORS = frozenset({"openai"})
+"""Vendors that take `service_tier: "flex"` in the body (OpenAI's reference, checked 2026-11)."""
 
 REMEMBERED_NAMES = 1000
 """Unconfigured model names whose entry is kept: callers name a few, hostile ones many."""
@@ -56,6 +61,8 @@ class Entry(Value, frozen=True, kw_only=True):
     tools: bool
     price: ModelPrice | None
     """None = unknown."""
+    vendor: str = ""
+    """Whose prompt cache it has; `local` for an engine of one's own."""
 
 
 class Catalog:
@@ -69,7 +76,17 @@ class Catalog:
         self._passages: dict[tuple[str, str], Entry] = {}
         self._fixed = {name: _fixed(name, row) for name, row in settings.models.items() if row.price is not None}
         self._by_model = {name: tuple(self._entries(name, row)) for name, row in settings.models.items()}
-        self.entries = tuple(entry for entries in self._by_model.values() for entry in entries)
+        named = [entry for entries in self._by_model.values() for entry in entries]
+        self.entries = tuple(variant for entry in named for variant in self._variants(entry))
+        self._of = {entry.candidate: entry for entry in self.entries}
+
+    def _variants(self, entry: Entry) -> Iterator[Entry]:
+        """The entry and, where its vendor sells a slower queue by a word in the body, the same one there."""
+        yield entry
+        price = entry.price
+        sold = price is not None and any(level.flex for level in price.levels)
+        if sold and self._endpoints[entry.candidate.provider].vendor in FLEX_VENDORS:
+            yield msgspec.structs.replace(entry, candidate=msgspec.structs.replace(entry.candidate, service="flex"))
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
@@ -132,9 +149,9 @@ class Catalog:
 
     def entry_of(self, candidate: Candidate) -> Entry | None:
         """The entry behind a candidate, also of one that was made for an unconfigured name; None if its row is gone."""
-        for entry in self._by_model.get(candidate.model, ()):
-            if entry.candidate.provider == candidate.provider:
-                return entry
+        found = self._of.get(candidate)
+        if found is not None:
+            return found
         return (
             self._unconfigured(candidate.model, candidate.provider) if candidate.provider in self._endpoints else None
         )
@@ -168,6 +185,7 @@ class Catalog:
             context_tokens=row.context_tokens or (listed.context_tokens if listed else None),
             vision=row.vision if row.vision is not None else (listed.vision if listed else None),
             tools=row.tools,
+            vendor="local" if endpoint.lane == "local" else endpoint.vendor,
             price=self._fixed.get(name, listed),  # one set by hand says what it costs, not what it can do
         )
 

@@ -1,23 +1,63 @@
-"""The cheapest candidate that may serve, and why each other one may not. A price question.
+"""The cheapest candidate that may serve and is not inferior, and why each other one is not it. A price question.
 
-First plain policy: hard filters, then expected cost, never above the baseline's. Beliefs about success, cache
-state and escalation come behind the same function. Sees numbers and names, never text; pure.
+Three kinds of filters, in this order: what may not be (dialect, residency, lanes, capabilities, credentials), what is
+not good enough (evidence, or judgement where there is none), what does not pay (price, latency). All over columns, so
+that 200 candidates cost what 5 do. Sees numbers and names, never text; pure.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple
 
-from lanewise.journey import Candidate, Dialect, LaneRuling, Rejection, Usage, Value
-from lanewise.money import cost
-from lanewise.select.catalog import Entry
+import numpy as np
+import numpy.typing as npt
 
-EXPECTED_OUTPUT_TOKENS = 700
-"""Output of a typical agent step; figure of the worked example in BATCH.md section 2. Beliefs replace it."""
+from lanewise.journey import Dialect, LaneRuling, Quote, Rejection, Value
+from lanewise.select.beliefs import Evidence
+from lanewise.select.table import LANES, Flags, Numbers, Table, Whole
 
-LANE_ORDER = {"local": 0, "batch": 1, "realtime": 2}
-"""Between equal prices: the queue of one's own first, then the one nobody waits for."""
+EXPECTED_OUTPUT_TOKENS: Final = 700
+"""Output of a typical agent step where nothing was learnt; the worked example in BATCH.md section 2."""
+
+MIN_EVIDENCE: Final = 30.0
+"""Tasks from which evidence speaks instead of judgement: fewer leave an interval wider than any sensible loss."""
+
+Z_ONE_SIDED_95: Final = 1.6449
+"""Quantile of the standard normal distribution: one-sided, 95 %."""
+
+QUOTES: Final = 8
+"""Candidates whose numbers are kept with a decision, the best ones and the baseline."""
+
+FLAT_CODES: Final = (
+    "",
+    "dialect",
+    "residency",
+    "key_policy",
+    "flex_refused",
+    "tier",
+    "context_window",
+    "vision",
+    "tools",
+    "no_credential",
+    "breaker_open",
+    "slower_than_cloud",
+    "rule",
+    "not_proven",
+    "judgement",
+    "caller_history",
+    "task_failing",
+    "unknown_price",
+    "unknown_baseline_price",
+    "dearer_than_baseline",
+    "too_slow",
+    "switch_promise",
+    "not_cheapest",
+)
+"""Reason codes by number; a refused lane has one of its own, made from the ruling."""
+
+_CODE: Final = {code: number for number, code in enumerate(FLAT_CODES)}
+_LANE_CODE: Final = len(FLAT_CODES)
+"""Number of the first lane's code."""
 
 
 class Need(Value, frozen=True, kw_only=True):
@@ -28,113 +68,235 @@ class Need(Value, frozen=True, kw_only=True):
     max_tokens: int | None
     has_images: bool
     has_tools: bool
-    at: dt.datetime
+
+
+class Terms(NamedTuple):
+    """What configuration and moment allow, one flag per entry, and how much may be lost."""
+
+    authorised: Flags
+    """A credential may be sent."""
+    unavailable: Flags
+    """The breaker is open."""
+    spilled: Flags
+    """Behind a queue that somebody who waits is sent past."""
+    resident: Flags
+    """In a region that is allowed."""
+    listed: Flags
+    """The caller's key may use it."""
+    cheap_judged: bool
+    """Where there is no evidence, a cheap model may do this kind of work."""
+    barred: Literal["", "caller_history", "task_failing"]
+    """Why no cheap model may do it, whatever is known of it."""
+    wait_counts: bool
+    """Somebody waits, so that a slow candidate is refused."""
+    switchable: Flags
+    """Moving the conversation there keeps the promise about what switches may cost."""
+    server: int | None
+    """Position of who served the conversation last, preferred between equals; None for nobody."""
+    max_loss: float
+    """Largest tolerated drop of success, as a share."""
+    max_slowdown: float
+    """Longest completion tolerated, as a multiple of the baseline's."""
+
+
+class Outlook(NamedTuple):
+    """What each entry is expected to bring."""
+
+    total_pusd: Whole
+    """Over the remaining turns, with the cache as it is and what a switch costs."""
+    switch_pusd: Whole
+    """Part of it that is only paid because a warm cache is left behind."""
+    completion_s: Numbers
+    """Of the next answer; NaN unknown."""
 
 
 class Choice(Value, frozen=True, kw_only=True):
-    """The candidate with the lowest expected cost, or none that beats the baseline."""
+    """The candidate with the lowest expected cost, or none but the baseline."""
 
-    preferred: Candidate | None
+    preferred: int | None
+    """Position in the table; None where nothing but the baseline may serve."""
+    fit: tuple[int, ...]
+    """Positions of all that may serve, cheapest first."""
+    stays: bool
+    """Who served the conversation last may go on; otherwise a change is forced and no promise refuses it."""
     rejected: tuple[Rejection, ...]
-    expected_cost_pusd: int | None = None
-    """Of `preferred`; None where nothing is preferred or its price is unknown."""
+    quotes: tuple[Quote, ...]
 
 
 def choose(
-    entries: Sequence[Entry],
-    baseline: Entry,
+    table: Table,
+    baseline: int,
     ruling: LaneRuling,
     need: Need,
+    terms: Terms,
+    evidence: Evidence,
+    outlook: Outlook,
     *,
-    authorised: frozenset[str],
-    unhealthy: frozenset[str],
+    offered: Flags | None = None,
 ) -> Choice:
-    """Pick among `entries`.
+    """Pick among the entries of `table`.
 
     Args:
-        entries: The catalog.
-        baseline: What the caller named: the price not to exceed.
+        table: The catalog, with the baseline in it.
+        baseline: Position of what the caller named: the price and the success not to lose.
         ruling: Lanes and tiers allowed.
         need: Capabilities asked for.
-        authorised: Providers we hold a credential for, or that need none.
-        unhealthy: Providers whose breaker is open.
+        terms: What else may not be.
+        evidence: What is believed of each entry.
+        outlook: What each entry is expected to cost and take.
+        offered: Entries to consider, where a rule names some; all by default.
     """
-    ceiling = expected_cost_pusd(baseline, need)
-    rejected: list[Rejection] = []
-    fit: list[tuple[int, int, Entry]] = []
-    for entry in entries:
-        reason = _unfit(entry, ruling, need, authorised, unhealthy)
-        price = expected_cost_pusd(entry, need)
-        if not reason:
-            reason = _too_dear(entry, price, ceiling, baseline)
-        if reason:
-            rejected.append(Rejection(candidate=entry.candidate, reason=reason))
-        else:
-            fit.append((price or 0, LANE_ORDER[entry.candidate.lane], entry))
-    if not fit:
-        return Choice(preferred=None, rejected=tuple(rejected))
-    fit.sort(key=lambda row: row[:2])
-    rejected.extend(Rejection(candidate=entry.candidate, reason="not_cheapest") for *_, entry in fit[1:])
-    best = fit[0][2]
-    return Choice(preferred=best.candidate, rejected=tuple(rejected), expected_cost_pusd=expected_cost_pusd(best, need))
+    reasons = np.zeros(len(table), dtype=np.int16)
+    _may_not(reasons, table, ruling, need, terms)
+    _refuse(reasons, terms.spilled, "slower_than_cloud")
+    if offered is not None:
+        _refuse(reasons, ~offered, "rule")
+    open_before = reasons == 0
+    _not_good_enough(reasons, table, baseline, terms, evidence)
+    _does_not_pay(reasons, table, baseline, terms, outlook)
+    stays = terms.server is not None and reasons[terms.server] == 0
+    if stays:
+        _refuse(reasons, ~terms.switchable, "switch_promise")
+    fit = np.flatnonzero(reasons == 0)
+    order = fit[np.lexsort((fit, table.lane[fit], fit != terms.server, outlook.total_pusd[fit]))]
+    considered = np.flatnonzero(open_before)
+    preferred = int(order[0]) if len(order) else None
+    reasons[order[1:]] = _CODE["not_cheapest"]
+    return Choice(
+        preferred=preferred,
+        fit=tuple(order.tolist()),
+        stays=stays,
+        rejected=table.rejections(reasons, _words(ruling)),
+        quotes=_quotes(table, considered, baseline, evidence, outlook),
+    )
 
 
-def refusal(entry: Entry, baseline: Entry, need: Need, *, authorised: frozenset[str], unhealthy: frozenset[str]) -> str:
-    """Why `entry` cannot go on serving a task it is pinned to; empty if it can.
+def unable(
+    table: Table, position: int, baseline: int, ruling: LaneRuling, need: Need, terms: Terms, outlook: Outlook
+) -> str:
+    """Why the entry at `position` cannot go on serving a task that it serves; empty if it can.
 
-    Capabilities, credentials, health and price only: a queue or a rise in complexity does not interrupt a task.
+    Capabilities, credentials, health, price and what caller or config say of its lane: a queue or a rise in complexity
+    does not interrupt a task.
     """
-    reason = _unable(entry, need, authorised, unhealthy)
-    return reason or _too_dear(entry, expected_cost_pusd(entry, need), expected_cost_pusd(baseline, need), baseline)
+    words = {lane: why for lane, why in ruling.refused if why in STANDING}
+    reasons = np.zeros(len(table), dtype=np.int16)
+    kept = LaneRuling(
+        allowed=tuple(lane for lane in LANES if lane not in words), refused=tuple(words.items()), flex=True
+    )
+    _may_not(reasons, table, kept, need, terms)
+    _does_not_pay(reasons, table, baseline, terms._replace(wait_counts=False), outlook)
+    code = int(reasons[position])
+    return _words(kept)[code]
 
 
-def expected_cost_pusd(entry: Entry, need: Need) -> int | None:
-    """Price of one typical step at this entry without any cache; None where the price is unknown."""
-    if entry.price is None:
-        return None
-    output = min(EXPECTED_OUTPUT_TOKENS, need.max_tokens or EXPECTED_OUTPUT_TOKENS)
-    usage = Usage(input_tokens=need.input_tokens, output_tokens=output)
-    return cost(usage, entry.price, at=need.at, lane_batch=entry.candidate.lane == "batch").total_pusd
+STANDING: Final = frozenset({"caller_lane", "skill_policy", "key_policy", "residency", "rule", "budget_spent"})
+"""Why a lane can be refused to a task under way: somebody's word, not the state of a queue."""
 
 
-def _unfit(entry: Entry, ruling: LaneRuling, need: Need, authorised: frozenset[str], unhealthy: frozenset[str]) -> str:
-    """The first hard filter that refuses `entry`, empty if none does."""
-    candidate = entry.candidate
-    if need.dialect not in entry.dialects:
-        return "dialect"  # first: of an entry that cannot even be asked nothing else is of interest
-    if candidate.lane not in ruling.allowed:
-        why = dict(ruling.refused).get(candidate.lane, "refused")
-        return f"lane:{candidate.lane}:{why}"
-    if candidate.tier not in ruling.tiers:
-        return "tier"
-    return _unable(entry, need, authorised, unhealthy)
+def lower_bound(success: Numbers, weight: Numbers) -> Numbers:
+    """One-sided 95 % lower bound of a share known from `weight` tasks.
 
-
-def _unable(entry: Entry, need: Need, authorised: frozenset[str], unhealthy: frozenset[str]) -> str:
-    """Whether `entry` cannot answer such a request, whatever its lane and tier."""
-    candidate = entry.candidate
-    if need.dialect not in entry.dialects:
-        return "dialect"
-    if entry.context_tokens is not None and need.input_tokens + (need.max_tokens or 0) > entry.context_tokens:
-        return "context_window"
-    if need.has_images and entry.vision is False:
-        return "vision"
-    if need.has_tools and not entry.tools:
-        return "tools"
-    if candidate.provider not in authorised:
-        return "no_credential"
-    return "breaker_open" if candidate.provider in unhealthy else ""
-
-
-def _too_dear(entry: Entry, price: int | None, ceiling: int | None, baseline: Entry) -> str:
-    """Whether the price forbids `entry`.
-
-    A self-hosted engine bills no tokens: without a price its cost stays unknown in the ledger, but it may serve.
+    Normal approximation after one task of each kind is added, so that a spotless record of three is not certainty
+    (Agresti and Coull 1998).
     """
-    if entry.candidate == baseline.candidate:
-        return ""
-    if price is None:
-        return "" if entry.candidate.lane == "local" else "unknown_price"
-    if ceiling is None:
-        return "unknown_baseline_price"
-    return "dearer_than_baseline" if price > ceiling else ""
+    tried = weight + 2
+    share = (success * weight + 1) / tried
+    return share - Z_ONE_SIDED_95 * np.sqrt(share * (1 - share) / tried)
+
+
+def _may_not(reasons: npt.NDArray[np.int16], table: Table, ruling: LaneRuling, need: Need, terms: Terms) -> None:
+    _refuse(reasons, ~table.speaks[need.dialect], "dialect")
+    _refuse(reasons, ~terms.resident, "residency")
+    _refuse(reasons, ~terms.listed, "key_policy")
+    for number, lane in enumerate(LANES):
+        if lane not in ruling.allowed:
+            reasons[(reasons == 0) & (table.lane == number)] = _LANE_CODE + number
+    if not ruling.flex:
+        _refuse(reasons, table.flex, "flex_refused")
+    if len(ruling.tiers) == 1:
+        _refuse(reasons, table.cheap == (ruling.tiers[0] != "cheap"), "tier")
+    _refuse(reasons, table.context_tokens < need.input_tokens + (need.max_tokens or 0), "context_window")
+    if need.has_images:
+        _refuse(reasons, table.blind, "vision")
+    if need.has_tools:
+        _refuse(reasons, table.handless, "tools")
+    _refuse(reasons, ~terms.authorised, "no_credential")
+    _refuse(reasons, terms.unavailable, "breaker_open")
+
+
+def _not_good_enough(
+    reasons: npt.NDArray[np.int16], table: Table, baseline: int, terms: Terms, evidence: Evidence
+) -> None:
+    """Not inferior by evidence of both, otherwise by judgement of the tier."""
+    kept = reasons[baseline]
+    known = evidence.weight >= MIN_EVIDENCE
+    if known[baseline]:
+        floor = evidence.success[baseline] - terms.max_loss
+        with np.errstate(invalid="ignore"):
+            short = lower_bound(evidence.success, evidence.weight) < floor
+        _refuse(reasons, known & short, "not_proven")
+    else:
+        known = np.zeros(len(table), dtype=np.bool_)
+    if not terms.cheap_judged:
+        _refuse(reasons, table.cheap & ~known, "judgement")
+    if terms.barred:
+        _refuse(reasons, table.cheap, terms.barred)
+    reasons[baseline] = kept
+
+
+def _does_not_pay(reasons: npt.NDArray[np.int16], table: Table, baseline: int, terms: Terms, outlook: Outlook) -> None:
+    kept = reasons[baseline]
+    _refuse(reasons, table.unpriced, "unknown_price")
+    if table.entries[baseline].price is None:
+        _refuse(reasons, ~table.free, "unknown_baseline_price")
+    else:
+        _refuse(reasons, outlook.total_pusd > outlook.total_pusd[baseline], "dearer_than_baseline")
+    if terms.wait_counts:
+        with np.errstate(invalid="ignore"):
+            slow = outlook.completion_s > terms.max_slowdown * outlook.completion_s[baseline]
+        _refuse(reasons, slow, "too_slow")
+    reasons[baseline] = kept
+
+
+def _refuse(reasons: npt.NDArray[np.int16], which: Flags, code: str) -> None:
+    reasons[(reasons == 0) & which] = _CODE[code]
+
+
+def _words(ruling: LaneRuling) -> tuple[str, ...]:
+    """Reason codes by number, those of the refused lanes at the end."""
+    why = dict(ruling.refused)
+    return (*FLAT_CODES, *(f"lane:{lane}:{why.get(lane, 'refused')}" for lane in LANES))
+
+
+def _quotes(
+    table: Table, considered: npt.NDArray[np.intp], baseline: int, evidence: Evidence, outlook: Outlook
+) -> tuple[Quote, ...]:
+    best = considered[np.argsort(outlook.total_pusd[considered], kind="stable")][:QUOTES].tolist()
+    positions = best if baseline in best else [*best, baseline]
+    low = lower_bound(evidence.success[positions], evidence.weight[positions])
+    rows = zip(
+        positions,
+        outlook.total_pusd[positions].tolist(),
+        table.unpriced[positions].tolist(),
+        _rounded(evidence.success[positions]),
+        _rounded(low),
+        np.round(evidence.weight[positions], 1).tolist(),
+        _rounded(outlook.completion_s[positions]),
+        strict=True,
+    )
+    return tuple(
+        Quote(
+            candidate=table.candidates[at],
+            total_pusd=None if unpriced else total,
+            success=success,
+            success_low=None if success is None else least,
+            weight=weight,
+            completion_s=takes_s,
+        )
+        for at, total, unpriced, success, least, weight, takes_s in rows
+    )
+
+
+def _rounded(values: Numbers) -> list[float | None]:
+    return [None if value != value else value for value in np.round(values, 4).tolist()]  # noqa: PLR0124 - NaN

@@ -162,7 +162,6 @@ POLICIES = sa.Table(
     "policies",
     METADATA,
     sa.Column("policy_id", _ID, primary_key=True),
-    *_whole("first_used_us"),
     *_text("document"),
 )
 """Configurations that decided, each once: what a later `explain` needs beside a call's row to decide again."""

@@ -321,7 +321,12 @@ class Dispatcher:
 
     def _sending(self, request: Request, candidate: Candidate, addressed: str) -> tuple[Sending, Outgoing]:
         provider = self._providers[candidate.provider]
-        sent = outgoing(request, candidate.upstream_model, ask_usage=provider.ask_stream_usage)
+        sent = outgoing(
+            request,
+            candidate.upstream_model,
+            ask_usage=provider.ask_stream_usage,
+            flex=candidate.service == "flex",
+        )
         headers = upstream_headers(
             request.headers,
             provider,

@@ -2,6 +2,7 @@
 
 from lanewise.journey import Dialect
 from lanewise.wire import chat, gemini, messages, responses
+from lanewise.wire.bound import Bound, bound
 from lanewise.wire.encoding import decoded, stream_decoder
 from lanewise.wire.meter import Facts, Meter
 from lanewise.wire.outgoing import Outgoing, outgoing
@@ -10,10 +11,12 @@ from lanewise.wire.refusal import keep_alive, last_event, refusal
 from lanewise.wire.sse import Framer
 
 __all__ = [
+    "Bound",
     "Facts",
     "Framer",
     "Meter",
     "Outgoing",
+    "bound",
     "decoded",
     "facts",
     "keep_alive",

@@ -1,7 +1,8 @@
 """The body that goes upstream: the client's bytes, or the same with one value spliced.
 
-Two things may change: the model, when another one was chosen, and (Chat only) the request for usage at the end of a
-stream. A body that changes nothing is passed on as it came, compressed or not.
+Three things may change: the model, when another one was chosen, the provider's queue, when the slower one was, and
+(Chat only) the request for usage at the end of a stream. A body that changes nothing is passed on as it came,
+compressed or not.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ class Outgoing(Value, frozen=True, kw_only=True):
     """Usage was asked for on our own account; the extra chunk must not reach the client."""
 
 
-def outgoing(request: Request, model: str, *, ask_usage: bool) -> Outgoing:
+def outgoing(request: Request, model: str, *, ask_usage: bool, flex: bool = False) -> Outgoing:
     """The request towards a provider that knows the model as `model`.
 
     Args:
         request: The client's.
         model: The provider's name for the model.
         ask_usage: Ask for usage even where nothing else changes.
+        flex: Ask for the slower queue, unless the client names one itself (Chat and Responses).
     """
     target = request.target
     if request.dialect == "gemini":
@@ -44,6 +46,8 @@ def outgoing(request: Request, model: str, *, ask_usage: bool) -> Outgoing:
     if changes:
         span = request.model_span
         body = with_key(body, "model", model) if span is None else replaced(body, span, model)
+    if flex and request.dialect in {"chat", "responses"} and TopLevel(body).value("service_tier") is None:
+        body, changes = with_key(body, "service_tier", "flex"), True
     hides = (
         request.dialect == "chat"
         and request.operation == "generate"

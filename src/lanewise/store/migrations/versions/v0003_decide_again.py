@@ -19,7 +19,6 @@ def upgrade() -> None:
     op.create_table(
         "policies",
         sa.Column("policy_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
-        sa.Column("first_used_us", sa.BigInteger(), nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("policy_id", name="pk_policies"),
     )

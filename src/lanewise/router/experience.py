@@ -1,0 +1,199 @@
+"""What finished calls teach: speeds, lengths, how tasks went, whose tasks need the frontier. A fold over call records.
+
+The same fold runs live, call by call, and at a start over the ledger's latest calls, so that a restart forgets nothing
+that matters. Bounded, in memory; no clock of its own: times are those of the records. Not for several threads.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import OrderedDict
+from typing import Final
+
+from lanewise.journey import Attempt, Caller, CallRecord, Candidate, Reading, Skill
+from lanewise.select import (
+    Band,
+    Beliefs,
+    Callers,
+    CallResult,
+    Conversation,
+    Priors,
+    Table,
+    TaskResult,
+    Turns,
+    band_of,
+)
+
+CAPACITY: Final = 10_000
+"""Open tasks kept, as many as the classifier keeps sessions."""
+
+WITHOUT_SIGNALS: Final = 0.9
+"""Success of a task that showed no failure before the user asked for something else. By judgement; its level does not
+matter, since public differences are moved to it (see `select.beliefs`), only that it is the same for all models."""
+
+GROWTH_TOKENS: Final = 1_500.0
+"""By which a tool loop's prompt grows from call to call before any was seen: a tool's result of some 4 KB and the call
+that asked for it. Assumed; learnt per client from the first loops on."""
+
+_GROWTH_SHARE: Final = 0.05
+_CLIENTS: Final = 1_000
+
+_LEAST_TOKENS_FOR_SPEED: Final = 20
+"""Shorter answers say more about the network than about decoding."""
+
+
+class _Task:
+    """The task under way in one session."""
+
+    __slots__ = ("band", "began_cheap", "caller", "calls", "escalation", "failing", "model", "skill", "task_id")
+
+    def __init__(self, call: CallRecord, served: Candidate) -> None:
+        reading = call.reading
+        self.task_id = reading.identity.task_id
+        self.skill: Skill = reading.label.skill
+        self.band: Band = band_of(reading.features)
+        self.caller = caller_of(call.caller, reading)
+        self.model = served.model
+        """Who began it: what comes after a move up is another's work on a harder half."""
+        self.began_cheap = served.tier == "cheap"
+        self.failing = 0.0
+        self.calls = 0
+        self.escalation = False
+
+
+class Experience:
+    """The fold and what it knows."""
+
+    def __init__(self, priors: Priors) -> None:
+        self._beliefs = Beliefs(priors)
+        self._callers = Callers()
+        self._turns = Turns()
+        self._growth: OrderedDict[str, float] = OrderedDict()
+        self._conversations: OrderedDict[str, Conversation] = OrderedDict()
+        self._tasks: OrderedDict[str, _Task] = OrderedDict()
+
+    def learn(self, call: CallRecord, *, vendor: str = "") -> None:
+        """Take one finished call.
+
+        Args:
+            call: The call.
+            vendor: Of who served it on the path of routing (`select.path_of`); cautious rules for its cache if empty.
+        """
+        if call.operation != "generate":
+            return
+        for attempt in call.attempts:
+            self._learn_speed(call, attempt)
+        if call.reading.turn.kind == "housekeeping":
+            self._learn_rewriting(call)
+        elif call.outcome.served is not None:
+            self._learn_conversation(call, vendor)
+            self._learn_task(call, call.outcome.served)
+
+    def evidence(self, reading: Reading, table: Table, at: dt.datetime) -> bytes:
+        """What is believed of each entry of `table` at this kind of work, packed."""
+        return self._beliefs.evidence(reading.label.skill, band_of(reading.features), table, at).packed()
+
+    def conversation(self, reading: Reading) -> Conversation | None:
+        """What came before in the session of a call; None for the harness's own calls, which stand alone."""
+        if reading.turn.kind == "housekeeping":
+            return None
+        return self._conversations.get(reading.identity.session_id)
+
+    def turns(self, reading: Reading) -> float:
+        """Calls that the task is expected to need still, this one included."""
+        if reading.turn.kind == "housekeeping" or not reading.features.tools_offered:
+            return 1.0
+        before = self._conversations.get(reading.identity.session_id)
+        made = 0 if before is None or reading.identity.new_task else before.task_calls
+        return self._turns.remaining(reading.turn.client, "main", made)
+
+    def growth_tokens(self, reading: Reading) -> float:
+        """By which the prompts of such a client grow from call to call."""
+        return self._growth.get(reading.turn.client, GROWTH_TOKENS)
+
+    def caller_need(self, caller: Caller, reading: Reading, at: dt.datetime) -> float:
+        """Share of the caller's cheap tasks of this skill that needed the frontier."""
+        return self._callers.need(caller_of(caller, reading), reading.label.skill, at.timestamp())
+
+    def _learn_speed(self, call: CallRecord, attempt: Attempt) -> None:
+        """How fast and how sound the endpoint of one attempt was."""
+        if attempt.error == "client_left":
+            return
+        last = attempt is call.attempts[-1]
+        usage = call.outcome.usage if last else None
+        failed = attempt.status is None or attempt.status >= 500 or attempt.error in {"stream_cut", "idle_timeout"}
+        first_s = None if attempt.first_byte_us is None else attempt.first_byte_us / 1e6
+        whole_s = attempt.duration_us / 1e6
+        tokens = usage.output_tokens if usage else None
+        per_s = None
+        if tokens and tokens >= _LEAST_TOKENS_FOR_SPEED and first_s is not None:
+            decoding_s = whole_s - first_s if call.stream else whole_s
+            per_s = tokens / decoding_s if decoding_s > 0 else None
+        self._beliefs.call_ended(
+            CallResult(
+                skill=call.reading.label.skill,
+                band=band_of(call.reading.features),
+                candidate=attempt.candidate,
+                failed=failed,
+                output_tokens=tokens,
+                first_token_s=first_s if call.stream else None,
+                tokens_per_s=per_s,
+                at=call.started_at,
+            )
+        )
+
+    def _learn_rewriting(self, call: CallRecord) -> None:
+        """A compaction: the conversation begins anew for every cache."""
+        before = self._conversations.get(call.reading.identity.session_id)
+        if before is not None and call.reading.turn.housekeeping == "compaction":
+            self._conversations[call.reading.identity.session_id] = before.rewritten()
+
+    def _learn_conversation(self, call: CallRecord, vendor: str) -> None:
+        """Follow the caches and the bill of the session."""
+        session_id, client = call.reading.identity.session_id, call.reading.turn.client
+        before = self._conversations.pop(session_id, Conversation())
+        now = before.after(call, vendor)
+        self._conversations[session_id] = now
+        if len(self._conversations) > CAPACITY:
+            self._conversations.popitem(last=False)
+        grown = now.prompt_tokens - before.prompt_tokens
+        if call.reading.turn.kind == "continuation" and before.prompt_tokens and grown > 0:
+            mean = self._growth.pop(client, GROWTH_TOKENS)
+            self._growth[client] = mean + _GROWTH_SHARE * (grown - mean)
+            if len(self._growth) > _CLIENTS:
+                self._growth.popitem(last=False)
+
+    def _learn_task(self, call: CallRecord, served: Candidate) -> None:
+        """Follow the session's task; where another begins, the one before is over."""
+        session_id = call.reading.identity.session_id
+        task = self._tasks.pop(session_id, None)
+        if task is not None and task.task_id != call.reading.identity.task_id:
+            self._close(task, call)
+            task = None
+        if task is None:
+            task = _Task(call, served)
+        task.calls += 1
+        self._tasks[session_id] = task
+        if len(self._tasks) > CAPACITY:
+            self._tasks.popitem(last=False)
+
+    def _close(self, task: _Task, after: CallRecord) -> None:
+        at = after.started_at
+        needed = task.escalation or task.failing > 0.5
+        self._turns.finished(after.reading.turn.client, "main", task.calls)
+        self._beliefs.task_ended(
+            TaskResult(
+                skill=task.skill,
+                band=task.band,
+                model=task.model,
+                success=WITHOUT_SIGNALS * (1 - task.failing),
+                at=at,
+            )
+        )
+        if task.began_cheap:
+            self._callers.task_ended(task.caller, task.skill, needed=needed, at_s=at.timestamp())
+
+
+def caller_of(caller: Caller, reading: Reading) -> str:
+    """Whose habits count together: a key's, and a client family's on it."""
+    return f"{caller.key_id}\x1f{reading.turn.client}"

@@ -1,0 +1,138 @@
+"""What `decide` sees: the policy of a configuration, and the situation of one call. Values that the ledger keeps.
+
+A policy is kept once, a situation with each call: labels, numbers and names, never a text. With both, the same
+decision can be made again on any machine, long after queues, beliefs and prices have moved on.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from lanewise.config import RoutingSettings, SkillSettings
+from lanewise.errors import StoreError
+from lanewise.journey import Candidate, Operation, Skill, Value
+from lanewise.route import Load, QueueState
+from lanewise.select import Conversation, Entry, Need, Pin, Table
+
+_PASSAGES: Final = 16
+"""Tables kept for baselines that nobody configured: clients name a few, hostile ones many."""
+
+
+class Policy(Value, frozen=True, kw_only=True):
+    """What a configuration lets `decide` do."""
+
+    entries: tuple[Entry, ...]
+    routing: RoutingSettings
+    skills: dict[Skill, SkillSettings]
+    slots: dict[str, int | None]
+    """Local provider -> calls it serves at once; None is unknown."""
+
+    @classmethod
+    def read(cls, document: str) -> Policy:
+        """Back from `document`.
+
+        Raises:
+            StoreError: A newer version wrote it.
+        """
+        try:
+            return msgspec.json.decode(document, type=cls)
+        except msgspec.MsgspecError as fault:
+            raise StoreError(
+                f"the ledger's copy of the policy cannot be read: {fault}",
+                hint="a newer Lanewise may have written it: `pip install --upgrade lanewise`",
+            ) from fault
+
+
+class Situation(Value, frozen=True, kw_only=True):
+    """What `decide` needs of the moment beside caller and reading."""
+
+    at: dt.datetime
+    operation: Operation
+    model: str
+    """What the client named."""
+    need: Need
+    baselines: tuple[Candidate, ...]
+    """Who answers for that name, in failover order."""
+    passage: Entry | None = None
+    """The first of them where nobody configured it."""
+    authorised: tuple[str, ...]
+    """Providers that a credential may be sent to."""
+    unavailable: tuple[str, ...] = ()
+    """Providers whose breaker is open."""
+    queues: dict[str, QueueState]
+    """Queue of each local provider."""
+    pin: Pin | None = None
+    """Who serves the task so far."""
+    conversation: Conversation | None = None
+    """What came before; None for the first call and for those of the harness, which stand alone."""
+    turns: float = 1.0
+    """Calls that the task is expected to need still, this one included."""
+    growth_tokens: float = 0.0
+    """By which its prompts are expected to grow from call to call."""
+    evidence: bytes
+    """See `select.Evidence.packed`; for the entries of the policy and, behind them, `passage`."""
+    failing: float = 0.0
+    """Probability that the task is failing, by the signals of its calls so far, this one's included."""
+    caller_need: float = 0.0
+    """Share of the caller's cheap tasks that needed the frontier, see `select.Callers`."""
+
+    def document(self) -> str:
+        """The situation as the ledger keeps it."""
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def read(cls, document: str) -> Situation:
+        """Back from `document`.
+
+        Raises:
+            StoreError: A newer version wrote it.
+        """
+        try:
+            return msgspec.json.decode(document, type=cls)
+        except msgspec.MsgspecError as fault:
+            raise StoreError(
+                f"the ledger's copy of what was decided on cannot be read: {fault}",
+                hint="a newer Lanewise may have written it: `pip install --upgrade lanewise`",
+            ) from fault
+
+
+class Rulebook:
+    """A policy made ready: its entries as columns. Build once per configuration."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.document = msgspec.json.encode(policy).decode()
+        self.policy_id = hashlib.sha256(self.document.encode()).hexdigest()[:16]
+        self._table = Table(policy.entries)
+        self._with: OrderedDict[Candidate, Table] = OrderedDict()
+
+    @property
+    def positions(self) -> Mapping[Candidate, int]:
+        """Where each configured candidate stands in the table."""
+        return self._table.positions
+
+    def load(self, queues: Mapping[str, QueueState]) -> Load:
+        """The queue of the local lane as a whole; slots are unknown as soon as one engine's are."""
+        slots = [queues[name].slots if name in queues else count for name, count in self.policy.slots.items()]
+        known = sum(count for count in slots if count is not None)
+        return Load(
+            in_flight=sum(len(queue.ages_s) for queue in queues.values()),
+            slots=known if slots and None not in slots else None,
+        )
+
+    def table(self, passage: Entry | None) -> Table:
+        """The entries as columns, `passage` behind them."""
+        if passage is None:
+            return self._table
+        found = self._with.get(passage.candidate)
+        if found is None:
+            found = self._with[passage.candidate] = Table((*self.policy.entries, passage))
+            if len(self._with) > _PASSAGES:
+                self._with.popitem(last=False)
+        return found
