@@ -26,7 +26,7 @@ from lanewise.gateway import Gateway, Handler, application, bound_socket, is_loo
 from lanewise.journey import CallRecord, Dialect
 from lanewise.ledger import LedgerWriter
 from lanewise.money import PriceBook
-from lanewise.router import Experience, Router, SecondOpinion, Threaded, World
+from lanewise.router import Experience, Router, SecondOpinion, Spending, Threaded, World
 from lanewise.select import Priors
 from lanewise.store import Database, open_database
 from lanewise.telemetry import Telemetry, export_span, log_call, log_refusal, tracer_for
@@ -124,6 +124,7 @@ class App:
             open_s=settings.upstream.breaker_open_s,
             monotonic=time.monotonic,
         )
+        self.spending = Spending()
         self.queues = QueueWatch(transport=transport, health=self.health, monotonic=time.monotonic)
         books = Books(self.writer, self._telemetry, env, settings.server.log)
         self.router = Router(
@@ -134,6 +135,7 @@ class App:
             recorder=books,
             experience=Experience(Priors.load()),
             watch=self.queues,
+            spending=self.spending,
             monotonic=time.monotonic,
             utcnow=utcnow,
             rng=random.Random(),  # noqa: S311 - jitter and ids, not secrets

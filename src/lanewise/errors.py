@@ -12,7 +12,9 @@ LanewiseError
 │   ├── UpgradeRequired 426     WebSocket on `/v1/responses`; clients fall back to HTTP at once
 │   ├── Unauthorized 401        keys are configured and the caller sent none of them
 │   ├── NoCredential 401        neither we nor the caller have a credential for the provider
-│   └── NoCandidate 404         no provider speaks the dialect, or an alias resolves to nothing
+│   ├── NoCandidate 404         no provider speaks the dialect, or an alias resolves to nothing
+│   ├── NotAllowed 403          region or key of the configuration leave nobody who could serve the call
+│   └── BudgetSpent 429         the key's budget for today is spent, and nothing free can serve the call
 ├── UpstreamError               the provider's fault; retried and failed over before the first byte
 │   ├── ConnectFailed 502
 │   ├── FirstByteTimeout 504
@@ -133,6 +135,20 @@ class NoCandidate(ClientError):
 
     code = "no_candidate"
     status = 404
+
+
+class NotAllowed(ClientError):
+    """Region or key of the configuration leave nobody who could serve the call."""
+
+    code = "not_allowed"
+    status = 403
+
+
+class BudgetSpent(ClientError):
+    """The key's budget for today is spent, and nothing that costs nothing can serve the call."""
+
+    code = "budget_spent"
+    status = 429
 
 
 class UpstreamError(LanewiseError):

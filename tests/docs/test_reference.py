@@ -5,6 +5,7 @@ import importlib.util
 import re
 import tomllib
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import click
 import msgspec
@@ -14,6 +15,7 @@ from lanewise import errors
 from lanewise.cli import lanewise, reasons
 from lanewise.config.load import ENVIRONMENT
 from lanewise.config.settings import Settings
+from lanewise.route.lanes import Policy
 from lanewise.telemetry import Telemetry
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +46,7 @@ def fields(struct):
 
 def test_every_setting_and_variable_is_documented():
     text = page("settings.md")
-    assert [name for name in fields(Settings) if not re.search(rf"`\[?{name}(\.NAME)?\]?`", text)] == []
+    assert [name for name in fields(Settings) if not re.search(rf"`\[{{0,2}}{name}(\.NAME)?\]{{0,2}}`", text)] == []
     assert [name for name in ENVIRONMENT if f"`{name}`" not in text] == []
 
 
@@ -96,6 +98,7 @@ def test_every_error_code_is_documented():
 # Where reason codes are made: file, and the functions whose returned, yielded or passed words are codes.
 EMITTERS = {
     "route/policy.py": {"_refusals", "_not_batchable"},
+    "route/lanes.py": {"allowed_lanes", "_guesses", "_not_batchable"},
     "select/choose.py": {"choose", "_unfit", "_unable", "_too_dear"},
     "router/decide.py": {"decide", "_prefer", "_switch_point"},
     "router/router.py": {"decide"},
@@ -124,7 +127,7 @@ def outlets(node):
         yield node.value
     if isinstance(node, ast.Call):
         yield from (keyword.value for keyword in node.keywords if keyword.arg == "reason")
-        if getattr(node.func, "id", "") == "unrouted":
+        if getattr(node.func, "id", "") in {"unrouted", "_narrow"}:
             yield node.args[-1]
 
 
@@ -140,8 +143,13 @@ def test_every_reason_code_is_told_in_words_and_documented(name, functions):
     assert [code for code in sorted(codes) if reasons.words(code) == code] == []
 
 
+def test_every_policy_code_is_told_in_words():
+    assert set(get_args(get_type_hints(Policy)["code"])) - set(reasons.LANE) == set()
+
+
 def test_no_reason_code_is_documented_that_nothing_emits():
     codes = {code for name, functions in EMITTERS.items() for code in emitted(name, functions)}
+    codes |= set(get_args(get_type_hints(Policy)["code"]))
     told = {*reasons.DECISION, *reasons.REJECTION, *reasons.LANE, *reasons.SWITCH_POINT}
     assert told - codes - {"refused"} == set()  # `refused` is the default of a lookup
 
@@ -170,3 +178,19 @@ def test_the_limits_of_the_cheap_tier_are_the_codes():
         for skill in skills.split(", "):
             told[skill] = {"always": 1.01, "never": 0.0}.get(limit) if limit in {"always", "never"} else float(limit)
     assert told == CHEAP_BELOW
+
+
+def test_the_guide_to_rules_lists_the_variables_of_the_code():
+    from lanewise.route import VARIABLES
+
+    rows = [f"| `{name}` | {found.kind} | {found.words} |" for name, found in VARIABLES.items()]
+    text = (DOCS / "guides" / "rules.md").read_text()
+    assert re.findall(r"^\| `.*\|$", text.partition("## Variables")[2], re.MULTILINE) == rows
+
+
+def test_every_rule_in_the_guide_is_understood():
+    from lanewise.route import compiled
+
+    blocks = re.findall(r"```toml\n(.*?)```", (DOCS / "guides" / "rules.md").read_text(), re.DOTALL)
+    found = [msgspec.convert(tomllib.loads(block), Settings).rules for block in blocks]
+    assert [len(compiled(rules, {})) for rules in found] == [1] * len(blocks)

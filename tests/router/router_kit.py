@@ -27,7 +27,7 @@ from lanewise.journey import (
 )
 from lanewise.money import PriceBook
 from lanewise.route import QueueState
-from lanewise.router import Conditions, Experience, Router, Situation, World, decide
+from lanewise.router import Conditions, Experience, Router, Situation, Spending, World, decide
 from lanewise.select import Pin, Priors
 from lanewise.upstream import Health, QueueWatch
 from lanewise.upstream.transport import Sending
@@ -303,6 +303,7 @@ class House:
             watch=QueueWatch(transport=self.upstream, health=health, monotonic=self.clock.monotonic),
             recorder=self.books,
             experience=Experience(Priors.none()),
+            spending=Spending(),
             monotonic=self.clock.monotonic,
             utcnow=self.clock.utcnow,
             rng=random.Random(7),

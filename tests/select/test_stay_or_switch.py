@@ -111,12 +111,12 @@ def test_with_the_shipped_prices_a_long_task_leaves_opus_and_a_single_call_does_
         (SwitchLedger(never_switch_pusd=1_000), 50, True),
         (SwitchLedger(never_switch_pusd=1_000), 51, False),
         (SwitchLedger(never_switch_pusd=1_000, overhead_pusd=30), 21, False),
-        (SwitchLedger(never_switch_pusd=1_000, escalation_pusd=30), 21, False),  # spent from the same allowance
+        (SwitchLedger(never_switch_pusd=1_000, forced_pusd=30), 21, True),  # forced ones are kept apart
         (SwitchLedger(), 1, False),
-        (SwitchLedger(never_switch_pusd=1_000, escalation_pusd=5_000), 0, True),  # a free switch is always kept
+        (SwitchLedger(never_switch_pusd=1_000, overhead_pusd=5_000), 0, True),  # a free switch is always kept
     ],
 )
-def test_the_promise_counts_all_that_was_spent(ledger, overhead, allowed):
+def test_the_promise_counts_all_that_was_chosen(ledger, overhead, allowed):
     assert may_switch(ledger, overhead, 0.05) is allowed
 
 
@@ -150,7 +150,7 @@ RICH = SwitchLedger(never_switch_pusd=10**12)
         ([9, 5], [0, 1], 0, "new_task", "", SwitchLedger(), (0, "promise")),
         ([9, 5, 7], [0, 1, 0], 0, "new_task", "", SwitchLedger(), (2, "switch_pays")),  # the second best is free
         ([9, 5, 9], [0, 1, 0], 0, "new_task", "", SwitchLedger(), (0, "promise")),
-        ([9, 5], [0, 1], 0, "escalation", "", SwitchLedger(), (1, "switch_pays")),
+        ([9, 5], [0, 1], 0, "escalation", "", SwitchLedger(), (1, "forced")),
         ([9, 5], [0, 0], None, "new_session", "", SwitchLedger(), (1, "first_choice")),
         ([9, 5], [0, 3], None, "", "", SwitchLedger(), (1, "forced")),
     ],
@@ -160,7 +160,7 @@ def test_the_rule(totals, overhead, pin, point, lock, ledger, expected):
         np.array(totals), np.array(overhead), pin=pin, point=point, lock=lock, ledger=ledger, share=0.05
     )
     assert verdict[:2] == expected
-    assert verdict.overhead_pusd == (0 if verdict.index == pin else overhead[verdict.index])
+    assert verdict.overhead_pusd == (0 if verdict.chosen == pin else overhead[verdict.chosen])
 
 
 MODELS = 4
@@ -230,22 +230,23 @@ def test_in_every_session_the_promise_holds_at_every_call_and_no_locked_call_cha
             billed(pool[0], rules[0], prompt=prompt, warm=at_base, output=call["output"], marked=call["marked"])
         )
         verdict = stay_or_switch(totals, lost, pin=pin, point=call["point"], lock=lock, ledger=ledger, share=share)
-        if verdict.index == pin:
+        if verdict.chosen == pin:
             assert verdict.overhead_pusd == 0  # staying is never an overhead
         elif pin is not None:
             assert lock == ""
             assert call["point"] != ""
             there = {"prompt": prompt, "output": call["output"], "marked": call["marked"]}
-            rate, rule = pool[verdict.index], rules[verdict.index]
-            as_it_is = billed(rate, rule, warm=int(warm[verdict.index]), **there)
-            as_warm = billed(rate, rule, warm=max(abandoned, int(warm[verdict.index])), **there)
+            rate, rule = pool[verdict.chosen], rules[verdict.chosen]
+            as_it_is = billed(rate, rule, warm=int(warm[verdict.chosen]), **there)
+            as_warm = billed(rate, rule, warm=max(abandoned, int(warm[verdict.chosen])), **there)
             assert verdict.overhead_pusd == max(0, as_it_is - as_warm)
-            ledger = ledger.switched(verdict.overhead_pusd, escalation=call["point"] == "escalation")
-        pin = verdict.index
+            assert verdict.forced == (call["point"] == "escalation")
+            ledger = ledger.switched(verdict.overhead_pusd, forced=verdict.forced)
+        pin = verdict.chosen
         assert ledger.overhead_pusd <= Fraction(share) * ledger.never_switch_pusd
         assert ledger.never_switch_pusd >= before.never_switch_pusd
         assert ledger.overhead_pusd >= before.overhead_pusd
-        assert ledger.escalation_pusd >= before.escalation_pusd
+        assert ledger.forced_pusd >= before.forced_pusd
         served = {"prompt_tokens": prompt, "now_s": now, "marked": call["marked"]}
         caches = caches.served(vendors[pin], str(pin), rules=rules[pin], **served)
         reference = reference.served(vendors[0], "0", rules=rules[0], **served)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any, Final
 import click
 import msgspec
 
-from lanewise.cli.settings import read
-from lanewise.config import Settings, load, schema
+from lanewise.cli.settings import checked, read
+from lanewise.config import Settings, schema
 from lanewise.errors import ConfigError
 
 _HIDDEN: Final = "(hidden)"
@@ -64,7 +63,7 @@ def check(*, file: Path | None, as_json: bool) -> None:
       lanewise config check lanewise.toml
     """  # noqa: D301  click reads the character itself: it keeps the lines that follow
     try:
-        files = load(env=os.environ, config=file).files
+        files = checked(config=file).files
     except ConfigError as error:
         problems = error.problems
     else:

@@ -54,6 +54,11 @@ LANE: Final = {
     "no_deadline": "nobody said that the answer can wait",
     "deadline_too_short": "the deadline is nearer than a batch can be",
     "user_waits": "somebody waits for the answer",
+    "slower_than_cloud": "the local queue is expected to take longer than the cloud",
+    "residency": "no provider of the lane lies in a region that is demanded",
+    "key_policy": "the configuration gives the caller's key other lanes or no tier that is left",
+    "rule_policy": "a rule of the configuration gives such calls other lanes or no tier that is left",
+    "budget_spent": "the budget of the caller's key is used up until midnight UTC",
     "skill_policy": "the configuration gives this skill other lanes",
     "caller_lane": "the caller asked for another lane",
     "refused": "the lane was refused without a reason of its own",
@@ -77,6 +82,8 @@ def words(code: str) -> str:
     if code.startswith("lane:"):
         _, lane, why = (*code.split(":", 2), "", "")[:3]
         return f"lane {lane} is refused: {LANE.get(why, why)}"
+    if code.startswith("rule:"):
+        return f"the rule {code.removeprefix('rule:')} of the configuration says so"
     for table in (DECISION, REJECTION, LANE, SWITCH_POINT):
         if code in table:
             return table[code]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lanewise.config import Loaded, Settings, load
+from lanewise.route import compiled
 from lanewise.upstream.discovery import found_providers
 
 if TYPE_CHECKING:
@@ -27,11 +28,22 @@ def read(*, config: Path | None = None, flags: Mapping[str, Any] | None = None, 
     Raises:
         ConfigError: With every mistake.
     """
-    loaded = load(env=os.environ, config=config, flags=flags)
+    loaded = checked(config=config, flags=flags)
     if loaded.settings.providers:
         return loaded
     settings = found_providers(loaded.settings, os.environ, look=discover)
     return msgspec.structs.replace(loaded, settings=settings)
+
+
+def checked(*, config: Path | None = None, flags: Mapping[str, Any] | None = None) -> Loaded:
+    """Load the configuration and read the conditions of its rules, which `load` takes for plain text.
+
+    Raises:
+        ConfigError: With every mistake; those of conditions once there is no other.
+    """
+    loaded = load(env=os.environ, config=config, flags=flags)
+    compiled(loaded.settings.rules, loaded.origins)
+    return loaded
 
 
 def gateway_url(settings: Settings) -> str:

@@ -36,7 +36,7 @@ ROWS = ("providers", "models", "skills", "keys")
 
 _KEY = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)"""
 _DOTTED = rf"{_KEY}(?:\s*\.\s*{_KEY})*"
-_HEADER = re.compile(rf"^\s*\[\[?\s*({_DOTTED})\s*\]\]?")
+_HEADER = re.compile(rf"^\s*(\[\[?)\s*({_DOTTED})\s*\]\]?")
 _PAIR = re.compile(rf"^\s*({_DOTTED})\s*=")
 _PATH = re.compile(r"`\$(?P<path>[^`]*)`")
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]*)`")
@@ -59,14 +59,22 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lines:
-    """Dotted path -> line number of a TOML text, found by reading its headers and keys."""
+    """Dotted path -> line number of a TOML text, found by reading its headers and keys.
+
+    The tables of an array count from 1: the second ``[[rules]]`` is `rules.2`.
+    """
 
     def __init__(self, text: str) -> None:
         self._lines: dict[str, int] = {}
         table = ""
+        counts: dict[str, int] = {}
         for number, line in enumerate(text.splitlines(), start=1):
             if header := _HEADER.match(line):
-                table = _plain(header[1])
+                table = _plain(header[2])
+                if header[1] == "[[":
+                    self._lines.setdefault(table, number)
+                    counts[table] = counts.get(table, 0) + 1
+                    table = f"{table}.{counts[table]}"
                 self._lines.setdefault(table, number)
             elif pair := _PAIR.match(line):
                 path = f"{table}.{_plain(pair[1])}".lstrip(".")
@@ -188,6 +196,9 @@ def _pieces(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         if section in ROWS and isinstance(content, dict):
             for row, value in content.items():
                 yield f"{section}.{row}", {section: {row: value}}
+        elif section == "rules" and isinstance(content, list):
+            for number, value in enumerate(content, start=1):
+                yield f"rules.{number}", {section: [value]}
         else:
             yield section, {section: content}
 
@@ -258,6 +269,8 @@ def _remove(document: dict[str, Any], dotted: str) -> bool:
         if key is None:
             return False
         inner, rest = inner[key], rest[len(key) + 1 :]
+        if isinstance(inner, list) and inner:  # one rule: its piece holds no other
+            inner, rest = inner[0], rest.partition(".")[2]
     return False
 
 
@@ -281,6 +294,9 @@ def _paths(document: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
         yield f"{prefix}{key}"
         if isinstance(value, dict):
             yield from _paths(value, f"{prefix}{key}.")
+        elif isinstance(value, list):
+            rows = {str(number): row for number, row in enumerate(value, start=1) if isinstance(row, dict)}
+            yield from _paths(rows, f"{prefix}{key}.")
 
 
 def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
@@ -303,21 +319,43 @@ def _as_number(text: str) -> int | str:
 
 
 def _check_references(settings: Settings, origins: dict[str, Origin]) -> None:
-    """Names that point at rows which do not exist."""
-    problems = []
-
-    def missing(dotted: str, name: str, kind: str, known: Mapping[str, object]) -> None:
-        origin = origins.get(dotted) or Origin("settings")
-        close = difflib.get_close_matches(name, list(known), n=1)
-        hint = f"did you mean `{close[0]}`?" if close else f"add [{kind}.{name}]"
-        problems.append(f"{origin.source}: `{dotted}` names {kind[:-1]} {name!r}, which is not there; hint: {hint}")
-
-    for model, row in settings.models.items():
-        for provider in (row.provider,) if isinstance(row.provider, str) else row.provider:
-            if provider not in settings.providers:
-                missing(f"models.{model}.provider", provider, "providers", settings.providers)
-    for alias, target in settings.aliases.items():
-        if target not in settings.models:
-            missing(f"aliases.{alias}", target, "models", settings.models)
+    """Names that point at rows which do not exist, and what one row alone cannot show to be wrong."""
+    problems = [*_misnamed(settings, origins)]
+    for name, key in settings.keys.items():
+        if key.budget_usd_per_day is not None and not key.budget_usd_per_day >= 0:
+            dotted = f"keys.{name}.budget_usd_per_day"
+            problems.append(f"{_origin(dotted, origins)}: `{dotted}`: Expected a number >= 0")
+    for number, rule in enumerate(settings.rules, start=1):
+        if not (rule.model or rule.lanes or rule.tier or rule.mode or rule.deadline):
+            dotted = f"rules.{number}"
+            hint = "add model, lanes, tier, mode or deadline"
+            problems.append(f"{_origin(dotted, origins)}: `{dotted}` has no action; hint: {hint}")
     if problems:
         raise ConfigError(problems)
+
+
+def _misnamed(settings: Settings, origins: Mapping[str, Origin]) -> Iterator[str]:
+    """Each reference to a row that is not there."""
+    nameable = {**settings.models, **settings.aliases}
+    for dotted, name, kind, known in _references(settings):
+        rows: Mapping[str, object] = nameable if known == "nameable" else getattr(settings, kind)
+        if name not in rows:
+            close = difflib.get_close_matches(name, list(rows), n=1)
+            hint = f"did you mean `{close[0]}`?" if close else f"add [{kind}.{name}]"
+            where = _origin(dotted, origins)
+            yield f"{where}: `{dotted}` names {kind[:-1]} {name!r}, which is not there; hint: {hint}"
+
+
+def _references(settings: Settings) -> Iterator[tuple[str, str, str, str]]:
+    """(dotted path, name, section of the row, `nameable` where an alias serves too) of every reference."""
+    for model, row in settings.models.items():
+        for provider in (row.provider,) if isinstance(row.provider, str) else row.provider:
+            yield f"models.{model}.provider", provider, "providers", ""
+    for alias, target in settings.aliases.items():
+        yield f"aliases.{alias}", target, "models", ""
+    for name, key in settings.keys.items():
+        for model in key.models:
+            yield f"keys.{name}.models", model, "models", ""
+    for number, rule in enumerate(settings.rules, start=1):
+        if rule.model:
+            yield f"rules.{number}.model", rule.model, "models", "nameable"

@@ -17,6 +17,8 @@ from lanewise.journey import Dialect, Lane, Mode, Skill, Tier
 Seconds = Annotated[float, Meta(gt=0)]
 PositiveInt = Annotated[int, Meta(ge=1)]
 Lanes = Annotated[tuple[Lane, ...], Meta(min_length=1)]
+Region = Annotated[str, Meta(pattern="^[a-z0-9-]*$")]
+Regions = tuple[Annotated[str, Meta(pattern="^[a-z0-9-]+$")], ...]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,6 +77,13 @@ class RoutingSettings(Section, frozen=True, kw_only=True):
         float,
         Meta(ge=0, description="Cache-rebuilding cost of switches as a share of the never-switch bill."),
     ] = 0.05
+    regions: Annotated[
+        Regions,
+        Meta(
+            description="Only providers of these regions; one that states none is refused. Engines of the local lane "
+            "that state none are in the region `local`. Empty demands nothing."
+        ),
+    ] = ()
 
 
 class UpstreamSettings(Section, frozen=True, kw_only=True):
@@ -187,6 +196,10 @@ class ProviderSettings(Section, frozen=True, kw_only=True):
         ),
     ] = ""
     lane: Annotated[Lane, Meta(description="Lane its models belong to.")] = "realtime"
+    region: Annotated[
+        Region,
+        Meta(description="Where it computes, in your own words, e.g. `eu`; see `routing.regions`."),
+    ] = ""
     slots: Annotated[
         PositiveInt | None, Meta(description="Calls it serves at once (local engines); None is unknown.")
     ] = None
@@ -236,6 +249,33 @@ class KeySettings(Section, frozen=True, kw_only=True):
     hash: Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$", description="`sha256:` and the hex digest of the key.")]
     deadline: Annotated[str, Meta(pattern=PATTERN, description="Default deadline of its calls, e.g. `8h`.")] = ""
     tags: Annotated[tuple[str, ...], Meta(description="Tags written to the ledger.")] = ()
+    lanes: Annotated[Lanes | None, Meta(description="Only these lanes; those of the skill must hold too.")] = None
+    tier: Annotated[Tier | None, Meta(description="Only this tier; that of the skill must hold too.")] = None
+    mode: Annotated[Mode | None, Meta(description="Overrides the modes of skills and routing.mode.")] = None
+    models: Annotated[tuple[str, ...], Meta(description="Only these models of the catalog; empty allows all.")] = ()
+    budget_usd_per_day: Annotated[
+        Decimal | None, Meta(description="Once spent, until midnight UTC only local engines without a price serve it.")
+    ] = None
+    regions: Annotated[
+        Regions, Meta(description="Only providers of these regions; `routing.regions` must hold too.")
+    ] = ()
+
+
+class RuleSettings(Section, frozen=True, kw_only=True):
+    """A rule: what happens to calls that meet a condition. The first that matches decides; at least one action."""
+
+    when: Annotated[str, Meta(description="The condition, see the guide to rules.")]
+    name: Annotated[
+        str,
+        Meta(pattern=r"^[A-Za-z0-9_.-]{0,40}$", description="Shown as `rule:NAME`; its number where empty."),
+    ] = ""
+    model: Annotated[str, Meta(description="Action: this model of the catalog, or an alias.")] = ""
+    lanes: Annotated[Lanes | None, Meta(description="Action: only these lanes.")] = None
+    tier: Annotated[Tier | None, Meta(description="Action: only this tier.")] = None
+    mode: Annotated[Mode | None, Meta(description="Action: overrides every other mode.")] = None
+    deadline: Annotated[
+        str, Meta(pattern=PATTERN, description="Action: time allowed where the caller gives none, e.g. `8h`.")
+    ] = ""
 
 
 class Settings(Section, frozen=True, kw_only=True):
@@ -250,4 +290,5 @@ class Settings(Section, frozen=True, kw_only=True):
     models: dict[str, ModelSettings] = {}
     skills: dict[Skill, SkillSettings] = {}
     keys: dict[str, KeySettings] = {}
+    rules: tuple[RuleSettings, ...] = ()
     aliases: Annotated[dict[str, str], Meta(description="Names callers may use -> model of the catalog.")] = {}

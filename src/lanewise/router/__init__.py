@@ -5,6 +5,7 @@ from lanewise.router.experience import Experience
 from lanewise.router.opinions import SecondOpinion, Threaded
 from lanewise.router.router import Recorder, Router, uuid7
 from lanewise.router.situation import Policy, Rulebook, Situation
+from lanewise.router.spending import Spending
 from lanewise.router.world import Conditions, World
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Rulebook",
     "SecondOpinion",
     "Situation",
+    "Spending",
     "Threaded",
     "World",
     "decide",

@@ -16,7 +16,23 @@ import numpy as np
 from lanewise.config import SkillSettings, duration_s
 from lanewise.errors import NoCandidate
 from lanewise.journey import Caller, Candidate, Decision, Lane, LaneRuling, Mode, Reading, Rejection
-from lanewise.route import LanePolicy, Speed, cheap_by_judgement, predicted_completion_s, rule, spills
+from lanewise.route import (
+    LanePolicy,
+    LaneQueue,
+    Queues,
+    Rule,
+    Speed,
+    Spend,
+    allowed_lanes,
+    cheap_by_judgement,
+    concurrency,
+    facts_of,
+    first_match,
+    predicted_completion_s,
+    residency,
+    spills,
+)
+from lanewise.router.limits import Limits, limits_of
 from lanewise.router.situation import Rulebook, Situation
 from lanewise.select import (
     BARRED_ABOVE,
@@ -26,6 +42,7 @@ from lanewise.select import (
     Caches,
     Choice,
     Evidence,
+    Flags,
     Numbers,
     Outlook,
     Pin,
@@ -81,6 +98,9 @@ class _Case(NamedTuple):
     situation: Situation
     evidence: Evidence
     ruling: LaneRuling
+    limits: Limits
+    rule: Rule | None
+    """The first rule of the configuration that the call meets."""
     baseline: int
     """Position of the baseline in the table."""
 
@@ -96,11 +116,14 @@ def decide(rulebook: Rulebook, caller: Caller, reading: Reading, situation: Situ
 
     Raises:
         NoCandidate: Nothing in the lane that the caller insists on can serve.
+        NotAllowed: Region or key leave nobody who could serve.
+        BudgetSpent: The key's budget is spent, and nothing free can serve.
     """
+    limits = limits_of(rulebook.policy, caller, situation.spent_pusd)
     if situation.operation != "generate" or caller.pin:
         reason = "caller_pin" if caller.pin else "not_routed"
-        return unrouted(caller, situation.model, situation.baselines, reason)
-    case = _case(rulebook, caller, reading, situation)
+        return unrouted(caller, situation.model, situation.baselines, reason, limits)
+    case = _case(rulebook, caller, reading, situation, limits)
     found = _prefer(case)
     lane = case.caller.lane
     if lane is not None and found.candidate.lane != lane:
@@ -108,13 +131,16 @@ def decide(rulebook: Rulebook, caller: Caller, reading: Reading, situation: Situ
     mode = _mode(case)
     routed, share = _arm(mode, rulebook.policy.routing.split, reading.identity.session_id)
     baseline = situation.baselines[0]
-    chosen = found.candidate if routed else baseline
+    chosen = found.candidate if routed or limits.forbids(baseline) else baseline
+    plan = tuple(c for c in _plan(case, chosen) if (lane is None or c.lane == lane) and not limits.forbids(c))
+    if not plan:
+        raise limits.refusal(chosen)
     return Decision(
         mode=mode,
         baseline=baseline,
-        chosen=chosen,
+        chosen=plan[0],
         preferred=found.candidate,
-        plan=tuple(c for c in _plan(case, chosen) if lane is None or c.lane == lane),
+        plan=plan,
         rejected=_rejected(found),
         ruling=case.ruling,
         reason=found.reason,
@@ -127,22 +153,31 @@ def decide(rulebook: Rulebook, caller: Caller, reading: Reading, situation: Situ
     )
 
 
-def _case(rulebook: Rulebook, caller: Caller, reading: Reading, situation: Situation) -> _Case:
+def _case(rulebook: Rulebook, caller: Caller, reading: Reading, situation: Situation, limits: Limits) -> _Case:
     """What the configuration says of this kind of work and this caller."""
     policy = rulebook.policy
     skill = policy.skills.get(reading.label.skill, SkillSettings())
     if caller.deadline_s is None and skill.deadline:
         caller = msgspec.structs.replace(caller, deadline_s=duration_s(skill.deadline))
+    queues, spend = _lane_queues(situation), Spend(spent_pusd=situation.spent_pusd, budget_pusd=limits.key.budget_pusd)
+    rule = _rule(rulebook, caller, reading, situation, spend, queues) if rulebook.rules else None
+    if rule and rule.deadline_s is not None and caller.deadline_s is None:
+        caller = msgspec.structs.replace(caller, deadline_s=rule.deadline_s)
     caller = msgspec.structs.replace(caller, lane=insisted_lane(caller, situation.model))
     table = rulebook.table(situation.passage)
-    ruling = rule(
-        reading.turn,
-        reading.label,
-        reading.features,
-        caller,
-        LanePolicy(lanes=skill.lanes, tier="cheap" if situation.model == "auto:cheap" else skill.tier),
-        rulebook.load(situation.queues),
-    )
+    key, tier = limits.key, "cheap" if situation.model == "auto:cheap" else skill.tier
+    voices = [
+        residency(
+            ((policy.regions.get(c.provider, ""), c.lane) for c in table.candidates),
+            policy.routing.regions,
+            key.regions,
+        ),
+        LanePolicy(code="key_policy", lanes=key.lanes, tier=key.tier),
+        LanePolicy(code="skill_policy", lanes=skill.lanes, tier=tier),
+    ]
+    if rule:
+        voices.append(LanePolicy(code="rule_policy", lanes=rule.lanes, tier=rule.tier))
+    ruling = allowed_lanes(reading.turn, reading.features, caller, voices, spend, queues)
     return _Case(
         rulebook,
         table,
@@ -151,8 +186,40 @@ def _case(rulebook: Rulebook, caller: Caller, reading: Reading, situation: Situa
         situation,
         Evidence.unpacked(situation.evidence, len(table)),
         ruling,
+        limits,
+        rule,
         table.positions[situation.baselines[0]],
     )
+
+
+def _lane_queues(situation: Situation) -> Queues:
+    """The local lane as one: slots are unknown as soon as one engine's are."""
+    queues = situation.queues.values()
+    slots, waiting = [concurrency(queue) for queue in queues], [queue.waiting for queue in queues]
+    return Queues(
+        local=LaneQueue(
+            in_flight=sum(queue.ahead for queue in queues),
+            slots=sum(count or 0 for count in slots) if slots and None not in slots else None,
+            waiting=sum(count or 0 for count in waiting) if waiting and None not in waiting else None,
+        )
+    )
+
+
+def _rule(
+    rulebook: Rulebook, caller: Caller, reading: Reading, situation: Situation, spend: Spend, queues: Queues
+) -> Rule | None:
+    facts = facts_of(
+        reading,
+        caller,
+        requested_model=situation.model,
+        dialect=situation.need.dialect,
+        stream=situation.stream,
+        max_tokens=situation.need.max_tokens,
+        now=situation.at,
+        spend=spend,
+        queues=queues,
+    )
+    return first_match(rulebook.rules, facts)
 
 
 def _prefer(case: _Case) -> _Preferred:
@@ -161,18 +228,23 @@ def _prefer(case: _Case) -> _Preferred:
     spilled = _spilled(case, outlook)
     at_switch, terms = _switch_point(case), _terms(case, outlook, spilled)
     pinned = case.situation.pin
+    ruled = _offered(case)
     dropped: tuple[Rejection, ...] = ()
-    if not at_switch and pinned is not None and pinned.candidate in case.table.positions:
+    if not at_switch and ruled is None and pinned is not None and pinned.candidate in case.table.positions:
         position = case.table.positions[pinned.candidate]
         why = unable(case.table, position, case.baseline, case.ruling, case.situation.need, terms, outlook)
         if not why:
             return _on_the_pin(case, pinned, terms, outlook)
         dropped = (Rejection(candidate=pinned.candidate, reason=why, detail="served this task until now"),)
-    choice = choose(case.table, case.baseline, case.ruling, case.situation.need, terms, case.evidence, outlook)
+    choice = choose(
+        case.table, case.baseline, case.ruling, case.situation.need, terms, case.evidence, outlook, offered=ruled
+    )
     best = case.baseline if choice.preferred is None else choice.preferred
     reason = "baseline_is_cheapest" if best == case.baseline else "cheapest_allowed"
     if choice.preferred is None or (case.situation.passage and choice.fit == (case.baseline,)):
         reason = "no_cheaper_candidate"
+    if ruled is not None and case.rule and choice.preferred is not None and ruled[choice.preferred]:
+        reason = case.rule.reason
     explored, propensity = _explored(case, choice)
     if explored is not None:
         best, reason = explored, "explored"
@@ -236,18 +308,30 @@ def _explored(case: _Case, choice: Choice) -> tuple[int | None, float]:
     return others[int(drawn("which", identity.session_id, identity.task_id) * len(others))], share / len(others)
 
 
+def _offered(case: _Case) -> Flags | None:
+    """The entries of the model that a rule names; None where no rule does. A rule's word outranks a pin."""
+    if case.rule is None or not case.rule.model or case.caller.lane is not None:
+        return None
+    model = case.rulebook.policy.aliases.get(case.rule.model, case.rule.model)
+    flags = np.zeros(len(case.table), dtype=np.bool_)
+    flags[case.table.of_model.get(model, [])] = True
+    return flags
+
+
 def _terms(case: _Case, outlook: Outlook, spilled: tuple[tuple[str, bool], ...]) -> Terms:
     """What configuration and moment allow, by entry."""
     table, situation, routing = case.table, case.situation, case.rulebook.policy.routing
     before = situation.conversation
-    every = np.ones(len(table), dtype=np.bool_)
     label, features, turn = case.reading.label, case.reading.features, case.reading.turn
+    every = np.ones(len(table), dtype=np.bool_)
     return Terms(
         authorised=table.at_providers(situation.authorised),
         unavailable=table.at_providers(situation.unavailable),
         spilled=table.at_providers([name for name, past in spilled if past and case.caller.lane != "local"]),
-        resident=every,
-        listed=every,
+        resident=case.limits.resident(table) if case.limits.demands_region else every,
+        listed=np.array([model in case.limits.key.models for model in table.models], dtype=np.bool_)
+        if case.limits.key.models
+        else every,
         cheap_judged=cheap_by_judgement(turn, label, features)
         or case.caller.lane is not None
         or case.ruling.tiers == ("cheap",),
@@ -349,12 +433,13 @@ def _server(case: _Case) -> int | None:
 
 
 def _mode(case: _Case) -> Mode:
-    """How far routing goes for this call: a caller who asks to be routed is."""
+    """How far routing goes for this call: a caller who asks to be routed is; then rule, key, skill, configuration."""
     policy, model = case.rulebook.policy, case.situation.model
     if case.caller.lane is not None or model in {"auto", "auto:cheap"}:
         return "active"
     skill = policy.skills.get(case.reading.label.skill)
-    return (skill.mode if skill else None) or policy.routing.mode
+    said = (case.rule.mode if case.rule else None) or case.limits.key.mode
+    return said or (skill.mode if skill else None) or policy.routing.mode
 
 
 def _rejected(found: _Preferred) -> tuple[Rejection, ...]:
@@ -427,7 +512,9 @@ def _plan(case: _Case, chosen: Candidate) -> tuple[Candidate, ...]:
     return tuple(dict.fromkeys([chosen, *same, *case.situation.baselines]))
 
 
-def unrouted(caller: Caller, model: str, baselines: Sequence[Candidate], reason: str) -> Decision:
+def unrouted(
+    caller: Caller, model: str, baselines: Sequence[Candidate], reason: str, limits: Limits | None = None
+) -> Decision:
     """The decision that asks the baseline without looking at anything else, for `reason`.
 
     Args:
@@ -435,15 +522,22 @@ def unrouted(caller: Caller, model: str, baselines: Sequence[Candidate], reason:
         model: What the client named.
         baselines: Who answers for that name, in failover order.
         reason: Why nothing was routed.
+        limits: What holds all the same.
 
     Raises:
         NoCandidate: The named model is not in the lane that the caller insists on.
+        NotAllowed: Region or key do not allow it.
+        BudgetSpent: The key's budget is spent.
     """
     lane = insisted_lane(caller, model)
     plan = tuple(candidate for candidate in baselines if lane is None or candidate.lane == lane)
     if not plan:
         assert lane is not None
         raise _nothing_in(lane, None, _ALL_LANES)
+    if limits is not None:
+        first, plan = plan[0], tuple(candidate for candidate in plan if not limits.forbids(candidate))
+        if not plan:
+            raise limits.refusal(first)
     return Decision(
         mode="observe",
         baseline=baselines[0],

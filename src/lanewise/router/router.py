@@ -20,6 +20,7 @@ from lanewise.router.experience import Experience
 from lanewise.router.opinions import ask
 from lanewise.router.queues import LocalQueues
 from lanewise.router.run import BYTES_PER_TOKEN, Run
+from lanewise.router.spending import Spending
 from lanewise.router.world import Conditions, World
 from lanewise.select import Pin, Pins, WarmPrefixes, path_of
 from lanewise.upstream import Dispatcher, Health, QueueWatch, Sink, Transport
@@ -66,6 +67,7 @@ class Router:
         recorder: Recorder,
         experience: Experience,
         watch: QueueWatch,
+        spending: Spending,
         monotonic: Callable[[], float],
         utcnow: Callable[[], dt.datetime],
         rng: random.Random,
@@ -79,6 +81,7 @@ class Router:
         self._monotonic = monotonic
         self._utcnow = utcnow
         self._rng = rng
+        self._spending = spending
         self._pins = Pins()
         self._prefixes = WarmPrefixes()
         self.use(world)
@@ -118,12 +121,15 @@ class Router:
             _tell("routing failed with %s; the baseline serves", error)
             self._recorder.routing_failed()
             baselines = tuple(entry.candidate for entry in self.world.baselines(request, caller))
-            return Decided(_blank_reading(request), unrouted(caller, request.model, baselines, "routing_error"), None)
+            limits = self.world.limits(caller, self._spent_pusd(caller))
+            decision = unrouted(caller, request.model, baselines, "routing_error", limits)
+            return Decided(_blank_reading(request), decision, None)
 
     def _decided(self, request: Request, caller: Caller, reading: Reading, world: World, now: dt.datetime) -> Decided:
         """Layers 2 and 3, with the task's pin kept."""
         conditions = Conditions(
             now=now,
+            spent_pusd=self._spent_pusd(caller),
             queues=self._queues.states(world.providers.values()),
             unhealthy=frozenset(name for name, state in self.health.states().items() if state == "open"),
             pin=self._pins.of(reading.identity.task_id),
@@ -137,6 +143,9 @@ class Router:
             escalation = _ESCALATIONS.get(decision.reason, before)
             self._pins.put(reading.identity.task_id, Pin(candidate=decision.preferred, escalation=escalation))
         return Decided(reading, decision, situation)
+
+    def _spent_pusd(self, caller: Caller) -> int:
+        return self._spending.today(caller.key_id, self._utcnow())
 
     async def _reconsidered(self, request: Request, caller: Caller, first: Decided, world: World) -> Decided:
         """The same after a second opinion, where the student is unsure and `world` names somebody to ask.
@@ -191,6 +200,7 @@ class Router:
             decided = await self._reconsidered(request, caller, decided, world)
         except asyncio.CancelledError as error:
             left = error  # before anybody was asked for an answer, but the ledger hears of the call
+        reserved = self._spending.reserve(caller.key_id, _expected_pusd(decided), started_at)
         run = Run(
             world=world,
             dispatcher=dispatcher,
@@ -211,7 +221,9 @@ class Router:
             run.left()
             raise
         finally:
-            self._keep(run.record(), decided)
+            call = run.record()
+            self._spending.settle(reserved, call.outcome.cost.total_pusd if call.outcome.cost else 0)
+            self._keep(call, decided)
 
     def _keep(self, call: CallRecord, decided: Decided) -> None:
         """Record a finished call and learn from it. What it teaches is worth no answer: a bug there is only told."""
@@ -227,6 +239,13 @@ class Router:
             self._experience.learn(call, vendor=entry.vendor if entry else "")
         except Exception as error:  # noqa: BLE001 - see above
             _tell("learning from a call failed with %s; nothing else did", error)
+
+
+def _expected_pusd(decided: Decided) -> int:
+    """What the call is expected to cost, until its bill is known: its share of what its task still costs."""
+    quotes = {quote.candidate: quote.total_pusd for quote in decided.decision.quotes}
+    total_pusd = quotes.get(decided.decision.chosen) or 0
+    return total_pusd if decided.situation is None else int(total_pusd / max(1.0, decided.situation.turns))
 
 
 def _tell(what: str, error: Exception) -> None:

@@ -14,14 +14,27 @@ from typing import Final
 
 import msgspec
 
-from lanewise.config import RoutingSettings, SkillSettings
+from lanewise.config import RoutingSettings, RuleSettings, SkillSettings
 from lanewise.errors import StoreError
-from lanewise.journey import Candidate, Operation, Skill, Value
-from lanewise.route import Load, QueueState
+from lanewise.journey import Candidate, Lane, Mode, Operation, Skill, Tier, Value
+from lanewise.route import QueueState, compiled
 from lanewise.select import Conversation, Entry, Need, Pin, Table
 
 _PASSAGES: Final = 16
 """Tables kept for baselines that nobody configured: clients name a few, hostile ones many."""
+
+
+class KeyPolicy(Value, frozen=True, kw_only=True):
+    """What a key may; nothing that names or proves its owner."""
+
+    lanes: tuple[Lane, ...] | None = None
+    tier: Tier | None = None
+    mode: Mode | None = None
+    models: tuple[str, ...] = ()
+    """Empty allows all."""
+    regions: tuple[str, ...] = ()
+    budget_pusd: int | None = None
+    """Per UTC day; None is no limit."""
 
 
 class Policy(Value, frozen=True, kw_only=True):
@@ -30,8 +43,12 @@ class Policy(Value, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
     routing: RoutingSettings
     skills: dict[Skill, SkillSettings]
-    slots: dict[str, int | None]
-    """Local provider -> calls it serves at once; None is unknown."""
+    keys: dict[str, KeyPolicy]
+    rules: tuple[RuleSettings, ...]
+    aliases: dict[str, str]
+    """Name that rules may use -> model."""
+    regions: dict[str, str]
+    """Provider -> its region; empty where none is stated."""
 
     @classmethod
     def read(cls, document: str) -> Policy:
@@ -65,6 +82,9 @@ class Situation(Value, frozen=True, kw_only=True):
     """Providers that a credential may be sent to."""
     unavailable: tuple[str, ...] = ()
     """Providers whose breaker is open."""
+    stream: bool = False
+    spent_pusd: int = 0
+    """What the caller's key has spent this UTC day, calls under way included."""
     queues: dict[str, QueueState]
     """Queue of each local provider."""
     pin: Pin | None = None
@@ -109,6 +129,7 @@ class Rulebook:
         self.policy = policy
         self.document = msgspec.json.encode(policy).decode()
         self.policy_id = hashlib.sha256(self.document.encode()).hexdigest()[:16]
+        self.rules = compiled(policy.rules, {})
         self._table = Table(policy.entries)
         self._with: OrderedDict[Candidate, Table] = OrderedDict()
 
@@ -116,15 +137,6 @@ class Rulebook:
     def positions(self) -> Mapping[Candidate, int]:
         """Where each configured candidate stands in the table."""
         return self._table.positions
-
-    def load(self, queues: Mapping[str, QueueState]) -> Load:
-        """The queue of the local lane as a whole; slots are unknown as soon as one engine's are."""
-        slots = [queues[name].slots if name in queues else count for name, count in self.policy.slots.items()]
-        known = sum(count for count in slots if count is not None)
-        return Load(
-            in_flight=sum(len(queue.ages_s) for queue in queues.values()),
-            slots=known if slots and None not in slots else None,
-        )
 
     def table(self, passage: Entry | None) -> Table:
         """The entries as columns, `passage` behind them."""

@@ -6,13 +6,14 @@ import datetime as dt
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from lanewise.config import Settings
+from lanewise.config import KeySettings, Settings
 from lanewise.journey import Caller, Reading, Request, Value
-from lanewise.money import PriceBook
+from lanewise.money import PUSD_PER_USD, PriceBook
 from lanewise.route import QueueState
 from lanewise.router.experience import Experience
+from lanewise.router.limits import Limits, limits_of
 from lanewise.router.opinions import SecondOpinion
-from lanewise.router.situation import Policy, Rulebook, Situation
+from lanewise.router.situation import KeyPolicy, Policy, Rulebook, Situation
 from lanewise.select import Catalog, Entry, Need, Pin
 from lanewise.upstream import Provider, can_authorise, credential_of, providers
 
@@ -23,6 +24,8 @@ class Conditions(Value, frozen=True, kw_only=True):
     now: dt.datetime
     queues: Mapping[str, QueueState] = MappingProxyType({})
     """Queue of each local provider."""
+    spent_pusd: int = 0
+    """By the caller's key this UTC day."""
     unhealthy: frozenset[str] = frozenset()
     pin: Pin | None = None
     """Who serves the task so far."""
@@ -49,7 +52,10 @@ class World:
                 entries=self.catalog.entries,
                 routing=settings.routing,
                 skills=settings.skills,
-                slots={name: row.slots for name, row in self.providers.items() if row.lane == "local"},
+                keys={name: _key_policy(row) for name, row in settings.keys.items()},
+                rules=settings.rules,
+                aliases=settings.aliases,
+                regions={name: row.region for name, row in settings.providers.items()},
             )
         )
 
@@ -71,6 +77,10 @@ class World:
         if not named and request.operation != "generate":
             return self.catalog.passage("", request.dialect)
         return self.catalog.baseline(named, request.dialect)
+
+    def limits(self, caller: Caller, spent_pusd: int) -> Limits:
+        """What nobody may do for `caller`, whatever the mode."""
+        return limits_of(self.rulebook.policy, caller, spent_pusd)
 
     def situation(
         self, request: Request, caller: Caller, reading: Reading, conditions: Conditions, experience: Experience
@@ -98,6 +108,8 @@ class World:
             passage=passage,
             authorised=self.authorised(credential_of(request.headers, request.target), first.candidate.provider),
             unavailable=tuple(sorted(conditions.unhealthy)),
+            stream=request.stream,
+            spent_pusd=conditions.spent_pusd,
             queues=dict(conditions.queues),
             pin=conditions.pin,
             conversation=experience.conversation(reading),
@@ -106,3 +118,15 @@ class World:
             evidence=experience.evidence(reading, self.rulebook.table(passage), conditions.now),
             caller_need=experience.caller_need(caller, reading, conditions.now),
         )
+
+
+def _key_policy(row: KeySettings) -> KeyPolicy:
+    budget = row.budget_usd_per_day
+    return KeyPolicy(
+        lanes=row.lanes,
+        tier=row.tier,
+        mode=row.mode,
+        models=row.models,
+        regions=row.regions,
+        budget_pusd=None if budget is None else int(budget * PUSD_PER_USD),
+    )

@@ -9,7 +9,7 @@ from lanewise.select.conversation import Conversation, path_of
 from lanewise.select.pins import Pin, Pins
 from lanewise.select.priors import Priors
 from lanewise.select.stay import affordable, expected_totals, overheads
-from lanewise.select.table import LANES, Numbers, Table, service_of
+from lanewise.select.table import LANES, Flags, Numbers, Table, service_of
 from lanewise.select.turns import Turns
 from lanewise.select.warmth import Caches
 
@@ -28,6 +28,7 @@ __all__ = [
     "Conversation",
     "Entry",
     "Evidence",
+    "Flags",
     "Need",
     "Numbers",
     "Outlook",

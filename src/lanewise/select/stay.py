@@ -92,7 +92,8 @@ def expected_totals(
     first = warm_tokens * table.read + (prompt_tokens - warm_tokens) * table.fresh
     reread = later * prompt_tokens + growth_tokens * max(0.0, later * (later - 1) / 2)
     rest = reread * table.again + later * growth_tokens * table.fresh
-    return np.rint(first + rest + (later + 1) * output_tokens * table.output).astype(np.int64)
+    totals: Pusd = np.rint(first + rest + (later + 1) * output_tokens * table.output).astype(np.int64)
+    return totals
 
 
 def overheads(table: RateTable, warm_tokens: Tokens, *, abandoned_tokens: int) -> Pusd:
@@ -108,51 +109,56 @@ def overheads(table: RateTable, warm_tokens: Tokens, *, abandoned_tokens: int) -
         abandoned_tokens: Of the prompt, in the cache of the model that served until now.
     """
     missing = np.maximum(0, abandoned_tokens - warm_tokens)
-    return np.rint(missing * np.maximum(0.0, table.fresh - table.read)).astype(np.int64)
+    lost: Pusd = np.rint(missing * np.maximum(0.0, table.fresh - table.read)).astype(np.int64)
+    return lost
 
 
 # -- the promise ------------------------------------------------------------------------------------------
 
 
 class SwitchLedger(Value, frozen=True, kw_only=True):
-    """What one session's switches cost so far, beside its never-switch bill. All three only ever rise."""
+    """What one session's switches cost so far, beside its never-switch bill. All three only rise."""
 
     never_switch_pusd: int = 0
     """The session's calls at its baseline, that is the model the client named, had every call gone there with its
     cache as warm as it would have been: the bill without us, known call by call."""
     overhead_pusd: int = 0
-    """Of switches that we chose."""
-    escalation_pusd: int = 0
-    """Of switches that a failure forced. No cap refuses these, for a failing task costs more; but what they cost is
-    spent from the same allowance, so that no switch is chosen until the bill has caught up."""
+    """Of switches that we chose for cost: what the promise caps."""
+    forced_pusd: int = 0
+    """Of switches that quality forced: after a failure, or because who served cannot be trusted with the task. They are
+    in the bill and kept apart; the promise does not cap them."""
 
     def called(self, baseline_pusd: int) -> SwitchLedger:
         """After a call that would have cost this much at the baseline."""
         return SwitchLedger(
             never_switch_pusd=self.never_switch_pusd + max(0, baseline_pusd),
             overhead_pusd=self.overhead_pusd,
-            escalation_pusd=self.escalation_pusd,
+            forced_pusd=self.forced_pusd,
         )
 
-    def switched(self, overhead_pusd: int, *, escalation: bool) -> SwitchLedger:
+    def switched(self, overhead_pusd: int, *, forced: bool) -> SwitchLedger:
         """After a switch that cost this much."""
         return SwitchLedger(
             never_switch_pusd=self.never_switch_pusd,
-            overhead_pusd=self.overhead_pusd + (0 if escalation else overhead_pusd),
-            escalation_pusd=self.escalation_pusd + (overhead_pusd if escalation else 0),
+            overhead_pusd=self.overhead_pusd + (0 if forced else overhead_pusd),
+            forced_pusd=self.forced_pusd + (overhead_pusd if forced else 0),
         )
 
 
-def may_switch(ledger: SwitchLedger, overhead_pusd: int, share: float) -> bool:
-    """Whether a switch that we choose keeps the promise: all overhead so far and this <= `share` of the bill so far.
+def allowance_pusd(ledger: SwitchLedger, share: float) -> int:
+    """What the promise leaves for the next switch; negative where a smaller share was set in the middle of a session.
 
-    The bill only rises, so what holds when a switch is made holds for ever after. Integers, the share in millionths
-    and rounded down, so that no rounding breaks it.
+    Integers, the share in millionths and rounded down, so that no rounding breaks it.
     """
-    if overhead_pusd <= 0:
-        return True
-    spent = ledger.overhead_pusd + ledger.escalation_pusd + overhead_pusd
-    return spent * _PPM <= int(share * _PPM) * ledger.never_switch_pusd
+    return int(share * _PPM) * ledger.never_switch_pusd // _PPM - ledger.overhead_pusd
+
+
+def may_switch(ledger: SwitchLedger, overhead_pusd: int, share: float) -> bool:
+    """Whether a switch that we choose keeps the promise: chosen overhead so far and this <= `share` of the bill so far.
+
+    The bill only rises, so what holds when a switch is made holds for ever after. A free switch always keeps it.
+    """
+    return overhead_pusd <= max(0, allowance_pusd(ledger, share))
 
 
 def affordable(ledger: SwitchLedger, overhead: Pusd, share: float) -> npt.NDArray[np.bool_]:
@@ -178,9 +184,12 @@ def locked(*, open_tool_loop: bool, previous_response: bool) -> str:
 class Verdict(NamedTuple):
     """Which candidate, and why."""
 
-    index: int
+    chosen: int
+    """Index of the candidate."""
     reason: Literal["locked", "no_switch_point", "stays_cheapest", "promise", "first_choice", "switch_pays", "forced"]
     overhead_pusd: int
+    forced: bool
+    """Book it as forced, see `SwitchLedger`."""
 
 
 def stay_or_switch(
@@ -206,21 +215,18 @@ def stay_or_switch(
     """
     best = int(totals.argmin())
     if pin is None:
-        forced = int(overhead[best])
-        return Verdict(best, "forced" if forced else "first_choice", forced)
+        lost = int(overhead[best])
+        return Verdict(best, "forced" if lost else "first_choice", lost, forced=lost > 0)
     if lock:
-        return Verdict(pin, "locked", 0)
+        return Verdict(pin, "locked", 0, forced=False)
     if not point:
-        return Verdict(pin, "no_switch_point", 0)
+        return Verdict(pin, "no_switch_point", 0, forced=False)
     if totals[best] >= totals[pin]:
-        return Verdict(pin, "stays_cheapest", 0)
+        return Verdict(pin, "stays_cheapest", 0, forced=False)
     if point == "escalation":
-        return Verdict(best, "switch_pays", int(overhead[best]))
-    refused = False
-    for index in np.argsort(totals, kind="stable"):
-        if totals[index] >= totals[pin]:
-            break
-        if may_switch(ledger, int(overhead[index]), share):
-            return Verdict(int(index), "switch_pays", int(overhead[index]))
-        refused = True
-    return Verdict(pin, "promise" if refused else "stays_cheapest", 0)
+        return Verdict(best, "forced", int(overhead[best]), forced=True)
+    kept = (totals < totals[pin]) & (overhead <= max(0, allowance_pusd(ledger, share)))
+    if not kept.any():
+        return Verdict(pin, "promise", 0, forced=False)
+    best = int(np.where(kept, totals, totals[pin]).argmin())
+    return Verdict(best, "switch_pays", int(overhead[best]), forced=False)

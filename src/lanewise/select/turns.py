@@ -22,7 +22,7 @@ PRIOR_CALLS: dict[str, float] = {
     "aider": 1.5,
 }
 """Calls per task before any was seen. Assumed, 2026-11-25, no public count by client being known to us: long enough
-for a tool loop, well under the 40 turns of a whole worked session (BATCH.md section 2); a few dozen tasks replace it."""
+for a tool loop, well under the 40 turns of a whole worked session; a few dozen tasks replace it."""
 
 OTHER_CALLS = 4.0
 """For clients that are not listed."""

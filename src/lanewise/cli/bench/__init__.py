@@ -9,7 +9,9 @@ import importlib
 
 import click
 
-BENCHES: dict[str, str] = {}
+BENCHES: dict[str, str] = {
+    "sessions": "Stay or switch, on synthetic sessions with prompt caches and the shipped prices.",
+}
 """Bench, which is also its module in this folder, -> one line of help."""
 
 
