@@ -112,6 +112,12 @@ def test_the_deepest_allowed_condition_is_read():
     assert compile_condition("(" * MAX_DEPTH + "true" + ")" * MAX_DEPTH)(FACTS)
 
 
+def test_conditions_beside_each_other_are_not_deep():
+    beside = MAX_DEPTH + 1
+    assert compile_condition(" and ".join(["not false"] * beside))(FACTS)
+    assert compile_condition(" or ".join(["(false)"] * beside + ["true"]))(FACTS)
+
+
 def test_the_variables_are_the_facts_with_their_types():
     assert list(VARIABLES) == [field.name for field in msgspec.structs.fields(Facts)]
     kinds = {str: "text", float: "number", int: "number", bool: "flag", tuple[str, ...]: "list"}
