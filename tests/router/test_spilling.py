@@ -7,10 +7,11 @@ import itertools
 import json
 from typing import Any
 
+import msgspec
 import pytest
-from router_kit import PROVIDERS, Client, House, Said, provider, world_of
+from router_kit import PROVIDERS, Client, House, Said, candidate, provider, world_of
 
-from lanewise.journey import Caller
+from lanewise.journey import Attempt, Caller, Candidate, Usage
 
 EASY = "Write the documentation of this function."
 SESSIONS = itertools.count()
@@ -22,7 +23,7 @@ def body(**more: Any) -> bytes:
 
 
 def answer(status: int = 200, takes_s: float = 1.0, **headers: str) -> Said:
-    usage = {"input_tokens": 10, "output_tokens": 40}
+    usage = {"input_tokens": 10, "output_tokens": 200}
     said = Said(json.dumps({"type": "message", "content": [], "usage": usage}).encode(), status=status, takes_s=takes_s)
     said.headers += [(name.replace("_", "-"), value) for name, value in headers.items()]
     return said
@@ -103,3 +104,68 @@ def test_a_client_that_leaves_the_queue_makes_room():
     house.upstream.hangs = False
     assert house.router.health.of("gpu").in_flight == 0
     assert served(house, answer()) == "gpu"
+
+
+# -- with speeds that are known ----------------------------------------------------------------------------
+
+
+def teach(house: House, at: Candidate, *, first_s: float, tokens_per_s: float) -> None:
+    """One streamed call of 200 tokens there, as the fold over the ledger sees it."""
+    duration_s = first_s + 200 / tokens_per_s
+    attempt = Attempt(
+        number=1,
+        candidate=at,
+        started_at=house.clock.utcnow(),
+        status=200,
+        first_byte_us=round(first_s * 1e6),
+        duration_us=round(duration_s * 1e6),
+    )
+    like = house.last
+    outcome = msgspec.structs.replace(like.outcome, served=at, usage=Usage(output_tokens=200))
+    house.router._experience.learn(msgspec.structs.replace(like, stream=True, attempts=(attempt,), outcome=outcome))
+
+
+@pytest.fixture
+def taught() -> House:
+    """The engine takes 0.5 + 100 / 100 = 1.5 s for an answer of 100 tokens, the cloud's best 0.5 + 100 / 40 = 3."""
+    house = House()
+    served(house, answer(), lane="local")
+    teach(house, candidate("own", "gpu"), first_s=0.5, tokens_per_s=100.0)
+    for name, where in (("big", "cloud"), ("big", "spare"), ("small", "cloud")):
+        teach(house, candidate(name, where), first_s=0.5, tokens_per_s=40.0)
+    house.clock.seconds = 100.0
+    return house
+
+
+@pytest.mark.parametrize(
+    ("ages_s", "provider_name"),
+    [
+        ([], "gpu"),
+        ([0.0], "gpu"),
+        ([1.0, 0.5], "gpu"),  # full, but a slot is free in 0.5: 2 s
+        ([0.1, 0.1], "gpu"),  # 1.4 + 1.5 = 2.9
+        ([0.1, 0.1, 0.1], "gpu"),  # the other slot: the same
+        ([0.1, 0.1, 0.1, 0.1], "cloud"),  # 1.4 + 1.5 = 2.9 until two wait ahead of it; then 4.4
+    ],
+)
+def test_a_queue_is_joined_while_it_is_faster_than_the_cloud(taught: House, ages_s: list[float], provider_name: str):
+    for age_s in ages_s:
+        taught.router.health.of("gpu").sent(100.0 - age_s)
+    assert served(taught, answer()) == provider_name
+
+
+def test_who_was_sent_past_it_comes_back_with_a_margin_or_after_a_minute(taught: House):
+    gpu = taught.router.health.of("gpu")
+    sent_at = [100.0] * 4
+    for at in sent_at:
+        gpu.sent(at)
+    assert served(taught, answer(takes_s=0.0)) == "cloud"
+    for at in sent_at[:2]:
+        gpu.left(at)
+    # 1.5 - 0.5 + 1.5 = 2.5 s is sooner than 3, and no less than 0.65 x 3 = 1.95
+    taught.clock.seconds = 100.5
+    assert served(taught, answer(takes_s=0.0)) == "cloud"
+    assert why_not_local(taught) == "slower_than_cloud"
+    # 0.4 + 1.5 = 1.9
+    taught.clock.seconds = 101.1
+    assert served(taught, answer(takes_s=0.0)) == "gpu"
