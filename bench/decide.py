@@ -212,9 +212,8 @@ def main() -> None:
         print(json.dumps(found, indent=2))
         return
     print(machine())
-    print(
-        f"{'candidates':>10} {'decide p50':>12} {'p99 us':>8} {'p99 CPU us':>11}   {'with gathering p50':>19} {'p99 us':>8}"
-    )
+    print(f"{'candidates':>10} {'decide p50':>12} {'p99 us':>8} {'p99 CPU us':>11}", end="   ")
+    print(f"{'with gathering p50':>19} {'p99 us':>8}")
     for row in rows:
         print(
             f"{row['models']:>10} {row['p50_us']:>12.0f} {row['p99_us']:>8.0f} {row['cpu_p99_us']:>11.0f}   "

@@ -166,7 +166,8 @@ def test_cheap_by_judgement_is_the_table_of_limits():
         for complexity in (0.0, limit - 0.01, limit, 1.0):
             if complexity < 0:
                 continue
-            assert cheap_by_judgement(skill, complexity, TURN, LABEL, FEATURES) is (complexity < limit)
+            label, features = changed(LABEL, skill=skill), changed(FEATURES, complexity=complexity)
+            assert cheap_by_judgement(TURN, label, features) is (complexity < limit)
 
 
 def test_unsure_labels_and_failed_tools_need_the_frontier_and_housekeeping_never_does():

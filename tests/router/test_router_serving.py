@@ -65,7 +65,7 @@ def bug(*_: object, **__: object) -> Any:
 
 LAYERS = {
     "classify": (Classifier, "read"),
-    "route": (importlib.import_module("lanewise.router.decide"), "rule"),
+    "route": (importlib.import_module("lanewise.router.decide"), "allowed_lanes"),
     "select": (importlib.import_module("lanewise.router.decide"), "choose"),
 }
 

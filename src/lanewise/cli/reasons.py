@@ -32,6 +32,7 @@ REJECTION: Final = {
     "judgement": "nothing is known of how it does such work, and by judgement the work is too hard for its tier",
     "caller_history": "cheap models were often not enough for this caller's tasks of late",
     "task_failing": "the task shows failures, which a cheap model is not to repeat",
+    "queue_full": "somebody waits, every slot of the engine is taken, and how long that lasts is unknown",
     "slower_than_cloud": "somebody waits, and with its queue it is expected to answer later than the cloud",
     "too_slow": "somebody waits, and it is expected to take several times as long as the model that was named",
     "switch_promise": "moving there would leave a warm cache behind, and this session has spent what switches may cost",
@@ -48,13 +49,12 @@ REJECTION: Final = {
 """Why a candidate was not preferred. ``lane:LANE:WHY`` stands for a refused lane."""
 
 LANE: Final = {
-    "queue_full": "every slot of the local engines is taken and somebody waits",
+    "queue_full": "every slot of the local engines is taken, and the deadline does not let the call stand in line",
     "tool_loop": "the call is a step of a conversation: a batch would lose the prompt cache and wait at every step",
     "tools_offered": "the request offers tools, so more steps may follow",
     "no_deadline": "nobody said that the answer can wait",
     "deadline_too_short": "the deadline is nearer than a batch can be",
     "user_waits": "somebody waits for the answer",
-    "slower_than_cloud": "the local queue is expected to take longer than the cloud",
     "residency": "no provider of the lane lies in a region that is demanded",
     "key_policy": "the configuration gives the caller's key other lanes or no tier that is left",
     "rule_policy": "a rule of the configuration gives such calls other lanes or no tier that is left",

@@ -46,9 +46,9 @@ from lanewise.select import (
     Numbers,
     Outlook,
     Pin,
+    SwitchLedger,
     Table,
     Terms,
-    affordable,
     choose,
     expected_totals,
     overheads,
@@ -157,13 +157,12 @@ def _case(rulebook: Rulebook, caller: Caller, reading: Reading, situation: Situa
     """What the configuration says of this kind of work and this caller."""
     policy = rulebook.policy
     skill = policy.skills.get(reading.label.skill, SkillSettings())
-    if caller.deadline_s is None and skill.deadline:
-        caller = msgspec.structs.replace(caller, deadline_s=duration_s(skill.deadline))
     queues, spend = _lane_queues(situation), Spend(spent_pusd=situation.spent_pusd, budget_pusd=limits.key.budget_pusd)
     rule = _rule(rulebook, caller, reading, situation, spend, queues) if rulebook.rules else None
-    if rule and rule.deadline_s is not None and caller.deadline_s is None:
-        caller = msgspec.structs.replace(caller, deadline_s=rule.deadline_s)
-    caller = msgspec.structs.replace(caller, lane=insisted_lane(caller, situation.model))
+    stated = (caller.deadline_s, rule.deadline_s if rule else None, duration_s(skill.deadline))
+    deadline_s = next((seconds for seconds in stated if seconds is not None), None)
+    lane = insisted_lane(caller, situation.model)
+    caller = msgspec.structs.replace(caller, deadline_s=deadline_s, lane=lane)
     table = rulebook.table(situation.passage)
     key, tier = limits.key, "cheap" if situation.model == "auto:cheap" else skill.tier
     voices = [
@@ -226,7 +225,7 @@ def _prefer(case: _Case) -> _Preferred:
     """The policy's candidate: the task's own while nothing speaks against it, otherwise the best of all."""
     outlook = _outlook(case)
     spilled = _spilled(case, outlook)
-    at_switch, terms = _switch_point(case), _terms(case, outlook, spilled)
+    at_switch, terms = _switch_point(case), _terms(case, spilled)
     pinned = case.situation.pin
     ruled = _offered(case)
     dropped: tuple[Rejection, ...] = ()
@@ -318,7 +317,7 @@ def _offered(case: _Case) -> Flags | None:
     return flags
 
 
-def _terms(case: _Case, outlook: Outlook, spilled: tuple[tuple[str, bool], ...]) -> Terms:
+def _terms(case: _Case, spilled: tuple[tuple[str, bool], ...]) -> Terms:
     """What configuration and moment allow, by entry."""
     table, situation, routing = case.table, case.situation, case.rulebook.policy.routing
     before = situation.conversation
@@ -341,10 +340,9 @@ def _terms(case: _Case, outlook: Outlook, spilled: tuple[tuple[str, bool], ...])
         if situation.failing >= FAILING_FROM
         else "",
         wait_counts=features.waiting,
-        switchable=every
-        if before is None
-        else affordable(before.ledger, outlook.switch_pusd, routing.max_switch_overhead),
         server=_server(case),
+        switches=before.ledger if before else SwitchLedger(),
+        max_switch_overhead=routing.max_switch_overhead,
         max_loss=routing.max_loss,
         max_slowdown=routing.max_slowdown,
     )

@@ -8,7 +8,7 @@ from lanewise.select.choose import EXPECTED_OUTPUT_TOKENS, Choice, Need, Outlook
 from lanewise.select.conversation import Conversation, path_of
 from lanewise.select.pins import Pin, Pins
 from lanewise.select.priors import Priors
-from lanewise.select.stay import affordable, expected_totals, overheads
+from lanewise.select.stay import SwitchLedger, expected_totals, overheads
 from lanewise.select.table import LANES, Flags, Numbers, Table, service_of
 from lanewise.select.turns import Turns
 from lanewise.select.warmth import Caches
@@ -35,12 +35,12 @@ __all__ = [
     "Pin",
     "Pins",
     "Priors",
+    "SwitchLedger",
     "Table",
     "TaskResult",
     "Terms",
     "Turns",
     "WarmPrefixes",
-    "affordable",
     "band_of",
     "choose",
     "expected_totals",

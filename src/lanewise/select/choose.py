@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from lanewise.journey import Dialect, LaneRuling, Quote, Rejection, Value
 from lanewise.select.beliefs import Evidence
+from lanewise.select.stay import SwitchLedger, allowance_pusd, stay_or_switch
 from lanewise.select.table import LANES, Flags, Numbers, Table, Whole
 
 EXPECTED_OUTPUT_TOKENS: Final = 700
@@ -40,6 +41,7 @@ FLAT_CODES: Final = (
     "tools",
     "no_credential",
     "breaker_open",
+    "queue_full",
     "slower_than_cloud",
     "rule",
     "not_proven",
@@ -89,10 +91,12 @@ class Terms(NamedTuple):
     """Why no cheap model may do it, whatever is known of it."""
     wait_counts: bool
     """Somebody waits, so that a slow candidate is refused."""
-    switchable: Flags
-    """Moving the conversation there keeps the promise about what switches may cost."""
     server: int | None
-    """Position of who served the conversation last, preferred between equals; None for nobody."""
+    """Position of who served the conversation last; None for nobody."""
+    switches: SwitchLedger
+    """What the session's switches have cost so far."""
+    max_switch_overhead: float
+    """Share of the session's never-switch bill that chosen switches may cost."""
     max_loss: float
     """Largest tolerated drop of success, as a share."""
     max_slowdown: float
@@ -148,27 +152,46 @@ def choose(
     """
     reasons = np.zeros(len(table), dtype=np.int16)
     _may_not(reasons, table, ruling, need, terms)
+    _refuse(reasons, terms.spilled & np.isnan(outlook.completion_s), "queue_full")
     _refuse(reasons, terms.spilled, "slower_than_cloud")
     if offered is not None:
         _refuse(reasons, ~offered, "rule")
-    open_before = reasons == 0
+    considered = np.flatnonzero(reasons == 0)
     _not_good_enough(reasons, table, baseline, terms, evidence)
     _does_not_pay(reasons, table, baseline, terms, outlook)
-    stays = terms.server is not None and reasons[terms.server] == 0
-    if stays:
-        _refuse(reasons, ~terms.switchable, "switch_promise")
     fit = np.flatnonzero(reasons == 0)
-    order = fit[np.lexsort((fit, table.lane[fit], fit != terms.server, outlook.total_pusd[fit]))]
-    considered = np.flatnonzero(open_before)
-    preferred = int(order[0]) if len(order) else None
-    reasons[order[1:]] = _CODE["not_cheapest"]
+    fit = fit[np.argsort(table.lane[fit], kind="stable")]
+    stays = terms.server is not None and reasons[terms.server] == 0
+    best = None
+    if len(fit):
+        best = int(fit[_best(fit, terms, outlook, stays=stays)])
+        if stays:
+            left = max(0, allowance_pusd(terms.switches, terms.max_switch_overhead))
+            _refuse(reasons, outlook.switch_pusd > left, "switch_promise")
+            fit = fit[reasons[fit] == 0]
+    order = fit[np.lexsort((fit != best, outlook.total_pusd[fit]))]
+    reasons[order[order != best]] = _CODE["not_cheapest"]
     return Choice(
-        preferred=preferred,
+        preferred=best,
         fit=tuple(order.tolist()),
         stays=stays,
         rejected=table.rejections(reasons, _words(ruling)),
         quotes=_quotes(table, considered, baseline, evidence, outlook),
     )
+
+
+def _best(fit: npt.NDArray[np.intp], terms: Terms, outlook: Outlook, *, stays: bool) -> int:
+    """Index in `fit` of the cheapest over the turns to come that the promise about switches allows."""
+    pin = int(np.flatnonzero(fit == terms.server)[0]) if stays else None
+    return stay_or_switch(
+        outlook.total_pusd[fit],
+        outlook.switch_pusd[fit],
+        pin=pin,
+        point="new_task",
+        lock="",
+        ledger=terms.switches,
+        share=terms.max_switch_overhead,
+    ).chosen
 
 
 def unable(

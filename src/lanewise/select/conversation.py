@@ -60,7 +60,7 @@ class Conversation(Value, frozen=True, kw_only=True):
         baseline = call.outcome.baseline_cost
         ledger = self.ledger.called(baseline.total_pusd if baseline else 0)
         if server == call.decision.preferred and call.decision.switch_pusd:
-            ledger = ledger.switched(call.decision.switch_pusd, escalation=call.decision.switch_forced)
+            ledger = ledger.switched(call.decision.switch_pusd, forced=call.decision.switch_forced)
         return Conversation(
             caches=caches,
             ledger=ledger,

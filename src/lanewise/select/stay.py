@@ -161,12 +161,6 @@ def may_switch(ledger: SwitchLedger, overhead_pusd: int, share: float) -> bool:
     return overhead_pusd <= max(0, allowance_pusd(ledger, share))
 
 
-def affordable(ledger: SwitchLedger, overhead: Pusd, share: float) -> npt.NDArray[np.bool_]:
-    """`may_switch` for all candidates at once."""
-    left = int(share * _PPM) * ledger.never_switch_pusd // _PPM - ledger.overhead_pusd - ledger.escalation_pusd
-    return (overhead <= 0) | (overhead <= left)
-
-
 # -- where, and whether -----------------------------------------------------------------------------------
 
 
