@@ -435,14 +435,18 @@ def test_a_reload_to_a_classifier_without_its_key_keeps_the_old_world(tmp_path: 
 # -- local engines ----------------------------------------------------------------------------------------
 
 
-def test_the_queues_of_local_engines_are_read_while_calls_are_there_and_shown(tmp_path: Path):
+@pytest.mark.parametrize("reloaded", [False, True])
+def test_the_queues_of_local_engines_are_read_while_calls_are_there_and_shown(tmp_path: Path, reloaded: bool):
     def engine(request: Recorded) -> Reply:
         gauges = b"vllm:num_requests_running 3\nvllm:num_requests_waiting 2\n"
         return Reply(pieces=(gauges,)) if request.path == "/metrics" else says(ANSWER)(request)
 
     async def main(url: str) -> bytes:
         rows = {"gpu": ProviderSettings(base_url=url, dialects=("chat",), lane="local", metrics="vllm")}
-        async with running(settings_of(tmp_path, providers=rows), env={}) as (app, at):
+        known = settings_of(tmp_path, providers=rows)
+        async with running(settings_of(tmp_path) if reloaded else known, env={}) as (app, at):
+            if reloaded:
+                app.use(known)
             assert (await chat(at))[0] == 200
             app.queues.observed()  # as a decision does
             async with asyncio.timeout(10):

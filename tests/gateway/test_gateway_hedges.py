@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway_kit import ANSWER, RunningGateway, ask, head_of, provider, raw, settings_for
+from gateway_kit import ANSWER, WAIT_S, RunningGateway, ask, head_of, provider, raw, settings_for
 
 from doubles import Fault, ScriptedUpstream, answer_reply, error_reply, faulty, says
 from lanewise.config import FixedPrice, ModelSettings
@@ -120,16 +121,17 @@ def test_a_second_that_is_refused_leaves_the_first_its_time(
     hedging: RunningGateway, upstream: ScriptedUpstream, spare: ScriptedUpstream
 ):
     upstream.script = faulty(says(ANSWER), NOTHING_YET)
-
-    def refusing(request: Any) -> Any:
+    spare.script = lambda request: error_reply(request, 429)
+    with raw(hedging.port) as peer:
+        peer.sendall(head_of("chat", title()))
+        ends_at = time.monotonic() + WAIT_S
+        while "spare" not in hedging.app.health.refusing():
+            assert time.monotonic() < ends_at
         upstream.release()
-        return error_reply(request, 429)
-
-    spare.script = refusing
-    assert ask(hedging.port, "chat", title()).status == 200
+        assert peer.recv(12) == b"HTTP/1.1 200"
     call = hedging.record()
     assert outcomes(call) == [("scripted", False, "", 200), ("spare", True, "upstream_status", 429)]
-    assert "spare" in hedging.app.health.refusing()
+    assert hedging.app.health.in_flight() == {"scripted": 0, "spare": 0}
 
 
 def test_where_both_fail_the_plan_goes_on(hedging: RunningGateway, upstream: ScriptedUpstream, spare: ScriptedUpstream):
@@ -189,12 +191,14 @@ def test_what_may_not_be_sent_twice_is_waited_for(
         assert peer.recv(12) == b"HTTP/1.1 200"
     assert outcomes(hedging.record()) == [("scripted", False, "", 200)]
     assert spare.requests == []
+    assert len(hedging.app.health.hedges._hedged) == SEEN_LEAST  # it is none of those that the cap counts
 
 
 def test_what_was_overtaken_counts_as_slow_in_what_is_learnt(hedging: RunningGateway, upstream: ScriptedUpstream):
     upstream.script = faulty(says(ANSWER), NOTHING_YET)
     ask(hedging.port, "chat", title())
     hedging.record()
+    assert len(hedging.app.health.hedges._hedged) == SEEN_LEAST + 1
     times = hedging.app.health.hedges._first_bytes_s["scripted", "m", False]
     assert len(times) == SEEN_LEAST + 1
     assert times[-1] >= 0.001

@@ -55,6 +55,7 @@ WAITS = {
     "unknown slots": (queue(7.0, slots=None), None),
     "unknown slots, strangers alone": (queue(slots=None, others=1), None),
     "refused a moment ago": (queue(refuses_for_s=4.0), 4.0),
+    "refused for longer than the queue": (queue(7.0, 4.0, refuses_for_s=20.0), 20.0),
     "refused, and a longer queue": (queue(7.0, 4.0, 1.0, refuses_for_s=4.0), 6.0),
 }
 

@@ -36,7 +36,7 @@ vllm:num_requests_running_total 99
 SGLANG = b"""\
 # TYPE sglang:num_running_reqs gauge
 sglang:num_running_reqs{model_name="m",tp_rank="0",dp_rank="0"} 7.0
-sglang:num_running_reqs{model_name="m",tp_rank="1",dp_rank="0"} 7.0
+sglang:num_running_reqs{model_name="m",tp_rank="1",dp_rank="0"} 6.0
 sglang:num_running_reqs{model_name="m",tp_rank="0",dp_rank="1"} 1.0
 sglang:num_queue_reqs{model_name="m",tp_rank="0",dp_rank="0"} 2.0
 sglang:token_usage{model_name="a \\"quoted\\" {name}"} 0.28

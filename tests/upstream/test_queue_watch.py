@@ -150,7 +150,7 @@ FAULTS: dict[str, Reply] = {
     "not JSON": GARBLED,
     "closed": msgspec.structs.replace(GARBLED, fault=Fault(what="close", after="nothing")),
     "reset in the middle": msgspec.structs.replace(GARBLED, fault=Fault(what="reset", after="head")),
-    "too large": Reply(pieces=(b" " * (5 << 20),)),
+    "too large": Reply(pieces=(b'{"loads": [{"num_running_reqs": 9}]}' + b" " * (5 << 20),)),
 }
 
 
@@ -269,6 +269,28 @@ def test_a_decision_wakes_it_though_no_call_went_there():
         running.cancel()
 
     watching(Engine(running=1, waiting=0), play)
+
+
+def test_it_is_woken_once_and_then_waits_again(monkeypatch: pytest.MonkeyPatch):
+    async def play(scene: Scene) -> None:
+        readings = 0
+
+        async def read() -> None:
+            nonlocal readings
+            readings += 1
+
+        monkeypatch.setattr(scene.watch, "read", read)
+        scene.watch._every_s = 3600.0
+        running = asyncio.create_task(scene.watch.run())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        scene.watch.observed()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert readings == 1
+        running.cancel()
+
+    watching(Engine(), play)
 
 
 def test_it_reads_again_and_again_while_there_is_traffic():

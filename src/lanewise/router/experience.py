@@ -10,7 +10,7 @@ import datetime as dt
 from collections import OrderedDict
 from typing import Final
 
-from lanewise.journey import Attempt, Caller, CallRecord, Candidate, Reading, Skill
+from lanewise.journey import Attempt, Caller, CallRecord, Candidate, Reading, Skill, Usage
 from lanewise.select import (
     Band,
     Beliefs,
@@ -23,6 +23,7 @@ from lanewise.select import (
     Turns,
     band_of,
 )
+from lanewise.upstream import LOST
 
 CAPACITY: Final = 10_000
 """Open tasks kept, as many as the classifier keeps sessions."""
@@ -81,8 +82,9 @@ class Experience:
         """
         if call.operation != "generate":
             return
+        answered = next((row for row in reversed(call.attempts) if row.candidate == call.outcome.served), None)
         for attempt in call.attempts:
-            self._learn_speed(call, attempt)
+            self._learn_speed(call, attempt, call.outcome.usage if attempt is answered else None)
         if call.reading.turn.kind == "housekeeping":
             self._learn_rewriting(call)
         elif call.outcome.served is not None:
@@ -115,12 +117,10 @@ class Experience:
         """Share of the caller's cheap tasks of this skill that needed the frontier."""
         return self._callers.need(caller_of(caller, reading), reading.label.skill, at.timestamp())
 
-    def _learn_speed(self, call: CallRecord, attempt: Attempt) -> None:
-        """How fast and how sound the endpoint of one attempt was."""
-        if attempt.error == "client_left":
+    def _learn_speed(self, call: CallRecord, attempt: Attempt, usage: Usage | None) -> None:
+        """How fast and how sound the endpoint of one attempt was; one that we cut off says nothing of either."""
+        if attempt.error in {"client_left", LOST}:
             return
-        last = attempt is call.attempts[-1]
-        usage = call.outcome.usage if last else None
         failed = attempt.status is None or attempt.status >= 500 or attempt.error in {"stream_cut", "idle_timeout"}
         first_s = None if attempt.first_byte_us is None else attempt.first_byte_us / 1e6
         whole_s = attempt.duration_us / 1e6
