@@ -116,6 +116,7 @@ class World:
             turns=experience.turns(reading),
             growth_tokens=experience.growth_tokens(reading),
             evidence=experience.evidence(reading, self.rulebook.table(passage), conditions.now),
+            failing=experience.failing(reading),
             caller_need=experience.caller_need(caller, reading, conditions.now),
         )
 
