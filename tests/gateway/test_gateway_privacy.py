@@ -130,7 +130,7 @@ def test_a_bug_in_routing_serves_the_baseline_counts_it_and_quotes_nothing(
     assert ANSWER.text.encode() not in kept["log"]
 
 
-@pytest.mark.parametrize("part", ["rule", "choose"])
+@pytest.mark.parametrize("part", ["allowed_lanes", "choose"])
 def test_a_bug_in_any_layer_serves_the_baseline(
     part: str, gateway: RunningGateway, upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,12 +66,18 @@ MODELS = {
 
 
 def settings_of(
-    *, mode: Any = "active", split: float = 0.1, baseline: str = "", explore: float = 0.0, **changes: Any
+    *,
+    mode: Any = "active",
+    split: float = 0.1,
+    baseline: str = "",
+    explore: float = 0.0,
+    verify: bool = False,
+    **changes: Any,
 ) -> Settings:
     fields: dict[str, Any] = {
         "providers": PROVIDERS,
         "models": MODELS,
-        "routing": RoutingSettings(mode=mode, split=split, baseline=baseline, explore=explore),
+        "routing": RoutingSettings(mode=mode, split=split, baseline=baseline, explore=explore, verify=verify),
         "upstream": UpstreamSettings(retries=0, backoff_s=0.001),
         **changes,
     }
