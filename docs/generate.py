@@ -18,6 +18,7 @@ from msgspec import inspect as types
 
 from lanewise import errors
 from lanewise.cli import COMMANDS, lanewise, reasons
+from lanewise.cli.bench.routing import Proof
 from lanewise.cli.classify import Classified
 from lanewise.cli.connect import Connection
 from lanewise.cli.doctor import Diagnosis
@@ -218,6 +219,7 @@ SCHEMAS: Final[dict[str, type]] = {
     "lanewise doctor": Diagnosis,
     "lanewise explain": Explanation,
     "lanewise classify": Classified,
+    "lanewise bench routing": Proof,
     "lanewise models": Listing,
     "lanewise prices show": PriceList,
     "lanewise prices diff": PriceDiff,

@@ -71,6 +71,10 @@ class Message(Value, frozen=True, kw_only=True):
     """Tools this message calls."""
     tool_errors: int = 0
     """Tool results in this message that are marked as errors."""
+    tool_output: str = ""
+    """What tools returned in this message; long texts keep their head and tail only. Empty where `text` holds it."""
+    call_marks: tuple[int, ...] = ()
+    """One number per called tool, equal for calls of the same tool with the same bytes of arguments."""
 
 
 class Request(Value, frozen=True, kw_only=True):

@@ -40,7 +40,7 @@ _RESULT_KINDS = frozenset(
 _IMAGE_KINDS = frozenset({"image", "image_url", "input_image", "inlineData", "fileData"})
 
 _VERSION = re.compile(r"[/ ]v?(\d[\w.\-+]*)")
-_IMAGE_MARK = re.compile(r"\[(?:Image|Pasted (?:image|text))\b[^\]\n]*\]", re.IGNORECASE)
+IMAGE_MARK = re.compile(r"\[(?:Image|Pasted (?:image|text))\b[^\]\n]*\]", re.IGNORECASE)
 _OPENERS = r"(?:(?:ok(?:ay)?|well|so|hmm+|um+|uhh*|and|please|pls|now|then|just|let'?s|also)[\s,.!:…-]+)*"
 _APPROVAL = re.compile(
     rf"""(?isx)^\W*{_OPENERS}
@@ -214,7 +214,7 @@ def _narrowed(rows: tuple[Sentinel, ...]) -> dict[tuple[bool, bool], tuple[Senti
 
 def is_followup(text: str) -> bool:
     """Whether `text`, said in the middle of a conversation, only approves, steers or shows a picture."""
-    text = _IMAGE_MARK.sub("", text).strip()
+    text = IMAGE_MARK.sub("", text).strip()
     if not text:
         return True
     if len(text) <= _BY_NUMBER_CHARS and _BY_NUMBER.match(text):

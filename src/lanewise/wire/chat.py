@@ -9,7 +9,7 @@ import msgspec
 from lanewise.journey import Message, Usage
 from lanewise.wire.body import TopLevel
 from lanewise.wire.meter import Facts, Meter, count
-from lanewise.wire.parts import Parts, ends, schema_keys, tolerant, trimmed
+from lanewise.wire.parts import Parts, call_mark, ends, schema_keys, tolerant, trimmed
 from lanewise.wire.sse import data_of, events
 
 
@@ -22,9 +22,15 @@ class _Named(msgspec.Struct):
     name: str = ""
 
 
+class _Called(msgspec.Struct):
+    name: str = ""
+    arguments: msgspec.Raw = msgspec.Raw(b"")
+    input: msgspec.Raw = msgspec.Raw(b"")
+
+
 class _ToolCall(msgspec.Struct):
-    function: _Named | None = None
-    custom: _Named | None = None
+    function: _Called | None = None
+    custom: _Called | None = None
 
 
 class _Message(msgspec.Struct):
@@ -96,12 +102,13 @@ def _message(raw: msgspec.Raw) -> Message:
     elif content:
         kinds = tuple(part.type for part in content)
         text = "\n".join(part.text for part in content if part.text)
-    calls = found.tool_calls or []
+    calls = [call.function or call.custom or _Called() for call in found.tool_calls or []]
     return Message(
         role=found.role,
         text=trimmed(text),
         block_kinds=("tool_result",) if found.role in {"tool", "function"} else kinds + ("tool_call",) * len(calls),
-        tool_names=tuple(_name(call.function or call.custom) for call in calls),
+        tool_names=tuple(call.name for call in calls),
+        call_marks=tuple(call_mark(call.name, memoryview(call.arguments or call.input)) for call in calls),
     )
 
 

@@ -7,7 +7,7 @@ import msgspec
 from lanewise.journey import Message, Usage
 from lanewise.wire.body import TopLevel
 from lanewise.wire.meter import Facts, Meter, count
-from lanewise.wire.parts import SYSTEM_HEAD, Parts, ends, schema_keys, tolerant, trimmed
+from lanewise.wire.parts import SYSTEM_HEAD, Parts, call_mark, ends, schema_keys, tolerant, trimmed
 from lanewise.wire.sse import data_of, events
 
 
@@ -15,10 +15,25 @@ class _Named(msgspec.Struct):
     name: str = ""
 
 
+class _Called(msgspec.Struct):
+    name: str = ""
+    args: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _Returned(msgspec.Struct):
+    output: str = ""
+    error: str = ""
+
+
+class _Response(msgspec.Struct):
+    name: str = ""
+    response: msgspec.Raw = msgspec.Raw(b"")
+
+
 class _Part(msgspec.Struct, rename="camel"):
     text: str = ""
-    function_call: _Named | None = None
-    function_response: _Named | None = None
+    function_call: _Called | None = None
+    function_response: _Response | None = None
 
 
 class _Content(msgspec.Struct):
@@ -38,6 +53,7 @@ class _Generation(msgspec.Struct, rename="camel"):
 
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 _CONTENT = msgspec.json.Decoder(_Content)
+_RETURNED = msgspec.json.Decoder(_Returned)
 _TOOLS = msgspec.json.Decoder(list[_Tool])
 _GENERATION = msgspec.json.Decoder(_Generation)
 
@@ -63,6 +79,8 @@ def parts(top: TopLevel) -> Parts:
 def _message(raw: msgspec.Raw) -> Message:
     content = tolerant(raw, _CONTENT, _Content(role="unreadable"))
     found = content.parts
+    calls = [part.function_call for part in found if part.function_call]
+    results = [_returned(part.function_response) for part in found if part.function_response]
     return Message(
         role="assistant" if content.role == "model" else content.role,
         text=trimmed("\n".join(part.text for part in found if part.text)),
@@ -70,8 +88,15 @@ def _message(raw: msgspec.Raw) -> Message:
             "functionCall" if part.function_call else "functionResponse" if part.function_response else "text"
             for part in found
         ),
-        tool_names=tuple(part.function_call.name for part in found if part.function_call),
+        tool_names=tuple(call.name for call in calls),
+        tool_errors=sum(1 for result in results if result.error),
+        tool_output=trimmed("\n".join(result.error or result.output for result in results)),
+        call_marks=tuple(call_mark(call.name, memoryview(call.args)) for call in calls),
     )
+
+
+def _returned(found: _Response) -> _Returned:
+    return tolerant(found.response, _RETURNED, _Returned())
 
 
 # -- answers ----------------------------------------------------------------------------------------------

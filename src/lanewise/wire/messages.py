@@ -7,7 +7,7 @@ import msgspec
 from lanewise.journey import Message, Usage
 from lanewise.wire.body import TopLevel
 from lanewise.wire.meter import Facts, Meter, count
-from lanewise.wire.parts import SYSTEM_HEAD, SYSTEM_TEXTS, Parts, ends, schema_keys, tolerant, trimmed
+from lanewise.wire.parts import SYSTEM_HEAD, SYSTEM_TEXTS, Parts, call_mark, ends, schema_keys, tolerant, trimmed
 from lanewise.wire.sse import data_of, events, name_of
 
 
@@ -16,6 +16,8 @@ class _Block(msgspec.Struct):
     text: str = ""
     name: str = ""
     is_error: bool | None = None
+    input: msgspec.Raw = msgspec.Raw(b"")
+    content: msgspec.Raw = msgspec.Raw(b"")
 
 
 class _Message(msgspec.Struct):
@@ -49,6 +51,7 @@ DELTA_FRAME_BYTES = 114
 
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 _MESSAGE = msgspec.json.Decoder(_Message)
+_RESULT = msgspec.json.Decoder(str | list[_Block])
 _SYSTEM = msgspec.json.Decoder(str | list[_Block])
 _TOOLS = msgspec.json.Decoder(list[_Tool])
 _METADATA = msgspec.json.Decoder(_Metadata)
@@ -86,14 +89,34 @@ def _message(raw: msgspec.Raw) -> Message:
     found = tolerant(raw, _MESSAGE, _Message(role="unreadable"))
     if isinstance(found.content, str):
         return Message(role=found.role, text=trimmed(found.content), block_kinds=("text",))
-    blocks = found.content
+    texts: list[str] = []
+    outputs: list[str] = []
+    names: list[str] = []
+    marks: list[int] = []
+    errors = 0
+    for block in found.content:  # one pass: this runs for six messages of every request
+        if block.text:
+            texts.append(block.text)
+        if block.type == "tool_use":
+            names.append(block.name)
+            marks.append(call_mark(block.name, memoryview(block.input)))
+        elif block.type == "tool_result":
+            outputs.append(_result(block))
+            errors += bool(block.is_error)
     return Message(
         role=found.role,
-        text=trimmed("\n".join(block.text for block in blocks if block.text)),
-        block_kinds=tuple(block.type for block in blocks),
-        tool_names=tuple(block.name for block in blocks if block.type == "tool_use"),
-        tool_errors=sum(1 for block in blocks if block.type == "tool_result" and block.is_error),
+        text=trimmed("\n".join(texts)) if texts else "",
+        block_kinds=tuple([block.type for block in found.content]),
+        tool_names=tuple(names),
+        tool_errors=errors,
+        tool_output=trimmed("\n".join(outputs)) if outputs else "",
+        call_marks=tuple(marks),
     )
+
+
+def _result(block: _Block) -> str:
+    found: str | list[_Block] = tolerant(block.content, _RESULT, "")
+    return found if isinstance(found, str) else "\n".join(part.text for part in found if part.text)
 
 
 # -- answers ----------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import msgspec
 from lanewise.journey import Message, Usage
 from lanewise.wire.body import TopLevel
 from lanewise.wire.meter import Facts, Meter, count
-from lanewise.wire.parts import SYSTEM_HEAD, Parts, ends, schema_keys, tolerant, trimmed
+from lanewise.wire.parts import SYSTEM_HEAD, Parts, call_mark, ends, schema_keys, tolerant, trimmed
 from lanewise.wire.sse import data_of, events, name_of
 
 
@@ -23,6 +23,9 @@ class _Item(msgspec.Struct):
     role: str = ""
     name: str = ""
     content: str | list[_Part] | None = None
+    arguments: msgspec.Raw = msgspec.Raw(b"")
+    input: msgspec.Raw = msgspec.Raw(b"")
+    output: msgspec.Raw = msgspec.Raw(b"")
 
 
 class _Tool(msgspec.Struct):
@@ -40,6 +43,7 @@ class _Text(msgspec.Struct):
 
 _INPUT = msgspec.json.Decoder(str | list[msgspec.Raw])
 _ITEM = msgspec.json.Decoder(_Item)
+_OUTPUT = msgspec.json.Decoder(str | list[_Part])
 _TOOLS = msgspec.json.Decoder(list[_Tool])
 _TEXT = msgspec.json.Decoder(_Text)
 _STRING = msgspec.json.Decoder(str)
@@ -83,12 +87,16 @@ def _message(raw: msgspec.Raw) -> Message:
         blocks = item.content or []
         text = "\n".join(block.text for block in blocks if block.text)
         kinds = tuple(block.type for block in blocks)
+    output: str | list[_Part] = tolerant(item.output, _OUTPUT, "")
+    called = kind.endswith("_call") and bool(item.name)
     role = item.role or ("tool" if kind.endswith("_output") else "assistant")
     return Message(
         role=role,
         text=trimmed(text),
         block_kinds=kinds if kind == "message" else (kind,),
-        tool_names=(item.name,) if kind.endswith("_call") and item.name else (),
+        tool_names=(item.name,) if called else (),
+        tool_output=trimmed(output if isinstance(output, str) else "\n".join(part.text for part in output)),
+        call_marks=(call_mark(item.name, memoryview(item.arguments or item.input)),) if called else (),
     )
 
 

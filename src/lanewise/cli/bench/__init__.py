@@ -11,6 +11,8 @@ import click
 
 BENCHES: dict[str, str] = {
     "sessions": "Stay or switch, on synthetic sessions with prompt caches and the shipped prices.",
+    "routing": "What routing saves against a baseline on single tasks, with a lower bound of the quality kept.",
+    "cascade": "Cheap answer, check, accept or escalate: saving by how often the check errs.",
 }
 """Bench, which is also its module in this folder, -> one line of help."""
 
