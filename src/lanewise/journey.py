@@ -30,6 +30,19 @@ Housekeeping: TypeAlias = Literal[
     "probe", "title", "topic", "summary", "compaction", "suggestion", "guard", "commit_message", "memory", "other"
 ]
 
+SignalCode: TypeAlias = Literal[
+    "edit_failed",
+    "tests_failed",
+    "build_failed",
+    "tool_json_invalid",
+    "repeated_call",
+    "refusal",
+    "truncated",
+    "re_ask",
+    "interrupted",
+]
+"""What in the traffic says that a task goes badly."""
+
 Skill: TypeAlias = Literal[
     "code_generation",
     "code_explanation",
@@ -230,6 +243,10 @@ class Reading(Value, frozen=True, kw_only=True):
     label: SkillLabel
     features: Features
     identity: Identity
+    signals: tuple[SignalCode, ...] = ()
+    """What this request newly says of how its task goes."""
+    failing: float = 0.0
+    """Probability that these signals alone give to a task's failing, 0..1."""
 
 
 # -- which lane, which model ------------------------------------------------------------------------------

@@ -235,6 +235,8 @@ _READING = _strategy(
         new_task=st.booleans(),
         depth=_WHOLE,
     ),
+    signals=st.lists(_one_of(journey.SignalCode), max_size=2).map(tuple),
+    failing=_REAL,
 )
 _LANES = st.lists(_one_of(journey.Lane), max_size=3).map(tuple)
 _DECISION = _strategy(

@@ -96,7 +96,7 @@ Changes = dict[str, Any]
     [
         (one_more(), {}, ""),
         (one_more("talker"), {}, "dialect"),
-        (one_more("gpu"), {"conditions": conditions_of(in_flight={"gpu": 2})}, "queue_full"),
+        (one_more("gpu"), {"conditions": conditions_of(in_flight={"gpu": 2})}, "slower_than_cloud"),
         (one_more("night"), {}, "lane:batch:no_deadline"),
         (one_more("night"), {"caller": Caller(deadline_s=59.0)}, "lane:batch:deadline_too_short"),
         (one_more("night"), {"caller": Caller(deadline_s=3600.0)}, "lane:batch:user_waits"),

@@ -17,9 +17,10 @@ from lanewise.classify.features import Ask, Course, features, measure
 from lanewise.classify.prose import Parted, part
 from lanewise.classify.rules import Rules
 from lanewise.classify.session import Memory, SessionBook
+from lanewise.classify.signals import Signals
 from lanewise.classify.structure import ANSWER_ROLES, Sighting, Structure, has_history
 from lanewise.classify.student import SKILLS, Student
-from lanewise.journey import Caller, Housekeeping, Identity, Reading, Request, Skill, SkillLabel
+from lanewise.journey import Caller, Housekeeping, Identity, Reading, Request, SignalCode, Skill, SkillLabel
 
 _HOUSEKEEPING_SKILL: dict[Housekeeping, Skill] = {
     "title": "summarization",
@@ -44,20 +45,35 @@ _SDKS = frozenset({"unknown", "litellm", "langchain", "openai-sdk", "anthropic-s
 class Classifier:
     """Reads requests. One per process: it remembers the sessions it has seen."""
 
-    def __init__(self, *, structure: Structure, rules: Rules, student: Student, sessions: SessionBook) -> None:
+    def __init__(
+        self, *, structure: Structure, rules: Rules, student: Student, signals: Signals, sessions: SessionBook
+    ) -> None:
         self._structure = structure
         self._rules = rules
         self._student = student
+        self._signals = signals
         self._sessions = sessions
 
     @classmethod
     def load(cls) -> Classifier:
         """A classifier with the data that ships with the package and an empty session book."""
-        return cls(structure=Structure.load(), rules=Rules.load(), student=Student.load(), sessions=SessionBook())
+        return cls(
+            structure=Structure.load(),
+            rules=Rules.load(),
+            student=Student.load(),
+            signals=Signals.load(),
+            sessions=SessionBook(),
+        )
 
     def forgetful(self) -> Classifier:
         """The same with a session book of its own, for a conversation that has nothing to do with the others."""
-        return Classifier(structure=self._structure, rules=self._rules, student=self._student, sessions=SessionBook())
+        return Classifier(
+            structure=self._structure,
+            rules=self._rules,
+            student=self._student,
+            signals=self._signals,
+            sessions=SessionBook(),
+        )
 
     def read(self, request: Request, caller: Caller, now: dt.datetime) -> Reading:
         """All that layer 1 says of `request`. Never raises on what a client sends.
@@ -69,9 +85,11 @@ class Classifier:
         """
         seen = self._structure.look(request)
         identity, memory = self._sessions.place(request, seen, caller, now)
+        signals: tuple[SignalCode, ...] = ()
         if memory is None:
             label, ask, course = _housekeeping_label(seen), Ask(), Course()
         else:
+            signals = self._newly(request, seen, memory)
             label = self._label(request, seen, identity, memory)
             ask = memory.ask
             course = Course(depth=identity.depth, tasks=memory.tasks, failures=memory.failures, history=memory.history)
@@ -80,7 +98,17 @@ class Classifier:
             label=label,
             features=features(request, seen.turn, ask, course, caller, headless=seen.headless),
             identity=identity,
+            signals=signals,
+            failing=self._signals.failing(signals),
         )
+
+    def _newly(self, request: Request, seen: Sighting, memory: Memory) -> tuple[SignalCode, ...]:
+        """What the call newly says of how its task goes."""
+        if request.operation != "generate":
+            return ()
+        found = self._signals.read(request, seen.turn, edited_before=memory.edited)
+        memory.edited = memory.edited or self._signals.edits(request)
+        return tuple(signal.code for signal in found)
 
     @property
     def sure_from(self) -> float:

@@ -34,6 +34,7 @@ class Memory:
         "ask",
         "caller",
         "calls",
+        "edited",
         "failures",
         "history",
         "label",
@@ -62,6 +63,8 @@ class Memory:
         """What the student makes of the texts so far."""
         self.task_calls = 0
         """Calls of the task under way."""
+        self.edited = False
+        """A call of the task edited a file."""
         self.failures = 0
         """Most failed tool results that one call of the task showed."""
         self.caller = caller
@@ -112,7 +115,7 @@ class SessionBook:
             memory.tasks += 1
             # The time keeps ids apart across restarts, where a session's count begins again.
             memory.task_id = _digest(memory.session_id, str(memory.tasks), now.isoformat())
-            memory.label, memory.ask = None, Ask()
+            memory.label, memory.ask, memory.edited = None, Ask(), False
         identity = Identity(
             session_id=memory.session_id,
             task_id=memory.task_id,

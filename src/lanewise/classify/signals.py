@@ -10,8 +10,10 @@ The result holds codes and counts and no text. The wording is data (`signals.tom
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
+from collections.abc import Iterable
 from importlib import resources
 from typing import Literal, TypeAlias, get_args
 
@@ -19,30 +21,23 @@ import msgspec
 
 from lanewise.classify import harness
 from lanewise.classify.structure import ANSWER_ROLES, IMAGE_MARK, holds_results
-from lanewise.journey import Message, Request, Turn, Value
+from lanewise.journey import Message, Request, SignalCode, Turn, Value
 
-SignalCode: TypeAlias = Literal[
-    "edit_failed",
-    "tests_failed",
-    "build_failed",
-    "tool_json_invalid",
-    "repeated_call",
-    "refusal",
-    "truncated",
-    "re_ask",
-    "interrupted",
-]
 SIGNAL_CODES: tuple[SignalCode, ...] = get_args(SignalCode)
 
 Trust: TypeAlias = Literal["strong", "medium", "weak"]
 
+WEIGHTS: dict[Trust, float] = {"strong": 0.5, "medium": 0.35, "weak": 0.2}
+"""Probability that a task with this one signal does not end well. By judgement: about 43 % of failing loops recover
+alone (PEERS.md), so even a red test is no more than an even chance; outcomes will teach better ones."""
+
 REPEATS = 3
 """So often must the same call with the same arguments stand in the window: twice is a retry, thrice a loop."""
 
-_CUT_STOPS = frozenset(
+CUT_STOPS = frozenset(
     {"max_tokens", "length", "max_output_tokens", "MAX_TOKENS", "model_context_window_exceeded", "incomplete"}
 )
-_REFUSAL_STOPS = frozenset({"refusal", "content_filter", "SAFETY", "PROHIBITED_CONTENT", "RECITATION"})
+REFUSAL_STOPS = frozenset({"refusal", "content_filter", "SAFETY", "PROHIBITED_CONTENT", "RECITATION"})
 """Stop reasons as the dialects spell them."""
 
 _ALIKE = 0.6
@@ -138,10 +133,14 @@ class Signals:
                 continue
             found[row.code] = sum(1 for pattern in patterns if pattern.search(where[row.where]))
         found["repeated_call"] = _repeats(request.recent) if not spoken else 0
-        found["truncated"] += last_stop in _CUT_STOPS
-        found["refusal"] += last_stop in _REFUSAL_STOPS
+        found["truncated"] += last_stop in CUT_STOPS
+        found["refusal"] += last_stop in REFUSAL_STOPS
         found["re_ask"] += bool(before) and self.complains(spoken, _asks(before))
         return tuple(Signal(code=code, count=found[code]) for code in SIGNAL_CODES if found[code] > 0)
+
+    def failing(self, signals: Iterable[SignalCode]) -> float:
+        """Probability that a task with these signals fails, each taken to be evidence of its own."""
+        return 1 - math.prod(1 - WEIGHTS[self.trust[code]] for code in signals)
 
     def edits(self, request: Request) -> bool:
         """Whether the messages that `request` shows hold an edit: what a caller remembers for `edited_before`."""

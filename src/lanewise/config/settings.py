@@ -57,6 +57,13 @@ class RoutingSettings(Section, frozen=True, kw_only=True):
     max_loss: Annotated[
         float, Meta(ge=0, le=1, description="Largest tolerated drop of the success rate, as a share.")
     ] = 0.03
+    verify: Annotated[
+        bool,
+        Meta(
+            description="Look at whole answers of cheap models before the client gets them, and ask the frontier where "
+            "they are cut off, refuse, do not parse, or call tools wrongly."
+        ),
+    ] = True
     explore: Annotated[
         float,
         Meta(

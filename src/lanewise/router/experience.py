@@ -10,6 +10,7 @@ import datetime as dt
 from collections import OrderedDict
 from typing import Final
 
+from lanewise.classify.signals import CUT_STOPS, REFUSAL_STOPS
 from lanewise.journey import Attempt, Caller, CallRecord, Candidate, Reading, Skill, Usage
 from lanewise.select import (
     Band,
@@ -38,6 +39,15 @@ that asked for it. Assumed; learnt per client from the first loops on."""
 
 _GROWTH_SHARE: Final = 0.05
 _CLIENTS: Final = 1_000
+
+_BAD_STOP: Final = 0.35
+"""Weight of an answer that was cut off or refused, as `classify.signals` gives a signal of medium trust."""
+
+_NEEDED_FROM: Final = 0.5
+"""Probability of failing from which a task that a cheap model did counts as one that needed the frontier."""
+
+_COMPLAINTS: Final = frozenset({"re_ask", "interrupted"})
+"""Signals by which a new task speaks of the one before it."""
 
 _LEAST_TOKENS_FOR_SPEED: Final = 20
 """Shorter answers say more about the network than about decoding."""
@@ -113,6 +123,12 @@ class Experience:
         """By which the prompts of such a client grow from call to call."""
         return self._growth.get(reading.turn.client, GROWTH_TOKENS)
 
+    def failing(self, reading: Reading) -> float:
+        """Probability that the task of a call fails, by all its signals so far, and by a complaint that opens it."""
+        task = self._tasks.get(reading.identity.session_id)
+        before = task.failing if task is not None and task.task_id == reading.identity.task_id else 0.0
+        return 1 - (1 - before) * (1 - reading.failing)
+
     def caller_need(self, caller: Caller, reading: Reading, at: dt.datetime) -> float:
         """Share of the caller's cheap tasks of this skill that needed the frontier."""
         return self._callers.need(caller_of(caller, reading), reading.label.skill, at.timestamp())
@@ -173,13 +189,20 @@ class Experience:
         if task is None:
             task = _Task(call, served)
         task.calls += 1
+        if not call.reading.identity.new_task:
+            task.failing = 1 - (1 - task.failing) * (1 - call.reading.failing)
+        if call.outcome.stop_reason in CUT_STOPS | REFUSAL_STOPS:
+            task.failing = 1 - (1 - task.failing) * (1 - _BAD_STOP)
+        task.escalation = task.escalation or call.decision.reason == "escalated"
         self._tasks[session_id] = task
         if len(self._tasks) > CAPACITY:
             self._tasks.popitem(last=False)
 
     def _close(self, task: _Task, after: CallRecord) -> None:
         at = after.started_at
-        needed = task.escalation or task.failing > 0.5
+        if _COMPLAINTS.intersection(after.reading.signals):
+            task.failing = 1 - (1 - task.failing) * (1 - after.reading.failing)
+        needed = task.escalation or task.failing > _NEEDED_FROM
         self._turns.finished(after.reading.turn.client, "main", task.calls)
         self._beliefs.task_ended(
             TaskResult(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from lanewise.errors import LanewiseError
+from lanewise.errors import LanewiseError, UpstreamStatus
 from lanewise.journey import Caller, CallRecord, Candidate, Cost, Outcome, Request, Usage
 from lanewise.money import cost
+from lanewise.router.cascade import Cascade
 from lanewise.router.decide import Decided
 from lanewise.router.world import World
 from lanewise.select import WarmPrefixes, served_elsewhere
-from lanewise.upstream import LOST, Dispatcher, Reached, Relay, Sink, hedgeable
+from lanewise.upstream import LOST, Dispatcher, Held, Reached, Relay, Sink, hedgeable
 from lanewise.wire import refusal
 
 CLIENT_LEFT = 499
@@ -56,6 +57,7 @@ class Run:
         self._dispatcher = dispatcher
         self._trail = dispatcher.trail()
         self._relay = Relay(dialect=request.dialect, call_id=call_id, monotonic=self._now)
+        self._cascade = Cascade(request, self._reading, self._decision, enabled=world.settings.routing.verify)
         self._error = ""
         self._status = 0
         self.served: Candidate | None = None
@@ -63,26 +65,56 @@ class Run:
     async def serve(self, sink: Sink) -> None:
         """Reach an answer and relay it; our own errors end in the client's dialect."""
         try:
-            reached = await self._dispatcher.reach(
-                self._request,
-                self._decision.plan,
-                addressed=self._decision.baseline.provider,
-                trail=self._trail,
-                hedge=self._may_hedge(),
-            )
-            try:
-                self.served = reached.candidate
-                self._price_lost()
-                await self._pass_on(reached, sink)
-                reached.ended()
-            finally:
-                reached.close()
-                self._trail.end(reached.number)
+            held = await self._attempt(self._decision.plan, sink)
+            if held is not None:
+                await self._step_up(held, sink)
         except LanewiseError as error:
             self._error = error.code
             if not self._relay.started:
                 self._status = error.status
                 await self._refuse(error, sink)
+
+    async def _attempt(self, plan: Sequence[Candidate], sink: Sink, *, last: bool = False) -> Held | None:
+        """Reach an answer along `plan` and pass it on; one that a check refused comes back.
+
+        Args:
+            plan: Whom to ask, in order.
+            sink: The client's.
+            last: Nothing is checked, and an error status is no answer: something else is held.
+        """
+        reached = await self._dispatcher.reach(
+            self._request,
+            plan,
+            addressed=self._decision.baseline.provider,
+            trail=self._trail,
+            hedge=self._may_hedge(),
+        )
+        try:
+            if last and reached.answer.status >= 400:
+                raise UpstreamStatus(f"{reached.candidate.model!r} answered with status {reached.answer.status}")
+            self.served = reached.candidate
+            self._price_lost()
+            held = await self._pass_on(reached, sink, check=not last)
+            reached.ended()
+        finally:
+            reached.close()
+            self._trail.end(reached.number)
+        if held is not None:
+            paid = self._cost_at(reached.candidate, held.usage)
+            self._trail.refused(reached.number, held.refused_by, paid.total_pusd if paid else None)
+        return held
+
+    async def _step_up(self, held: Held, sink: Sink) -> None:
+        """Ask the frontier after a refusal; where that fails, an answer that a check refused is better than none."""
+        cheap, number = self.served, len(self._trail.attempts)
+        try:
+            await self._attempt(self._cascade.above, sink, last=True)
+        except LanewiseError:
+            if self._relay.started:
+                raise
+            self.served = cheap
+            self._trail.refused(number, held.refused_by, None)
+            await self._relay.deliver(held, sink, self._whole_headers)
 
     def _may_hedge(self) -> bool:
         """The config allows a second request beside a slow one, and the call is of the kind that is safe."""
@@ -101,7 +133,7 @@ class Run:
             lost = cost(prompt, entry.price, at=self._started_at, lane_batch=attempt.candidate.lane == "batch")
             self._trail.price(attempt.number, lost.total_pusd)
 
-    async def _pass_on(self, reached: Reached, sink: Sink) -> None:
+    async def _pass_on(self, reached: Reached, sink: Sink, *, check: bool) -> Held | None:
         answer, upstream = reached.answer, self._world.settings.upstream
         idle_s = self._world.providers[reached.candidate.provider].idle_s
         try:
@@ -115,8 +147,9 @@ class Run:
                     hide_usage=reached.sent.hides_usage,
                     count_text=not (self._request.include_usage or reached.sent.hides_usage),
                 )
-            else:
-                await self._relay.whole(answer, sink, self._whole_headers, idle_s)
+                return None
+            refuses = self._cascade.refusal if check and self._cascade.checks(reached.candidate) else None
+            return await self._relay.whole(answer, sink, self._whole_headers, idle_s, refuses=refuses)
         except LanewiseError:
             reached.broke(self._now())
             raise

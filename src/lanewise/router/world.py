@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Final
 
 from lanewise.config import KeySettings, Settings
 from lanewise.journey import Caller, Reading, Request, Value
@@ -16,6 +17,10 @@ from lanewise.router.opinions import SecondOpinion
 from lanewise.router.situation import KeyPolicy, Policy, Rulebook, Situation
 from lanewise.select import Catalog, Entry, Need, Pin
 from lanewise.upstream import Provider, can_authorise, credential_of, providers
+
+
+MAX_TOKENS: Final = 10**9
+"""More than any body holds or any model writes: what clients claim beyond it would only overflow."""
 
 
 class Conditions(Value, frozen=True, kw_only=True):
@@ -99,8 +104,8 @@ class World:
             model=request.model,
             need=Need(
                 dialect=request.dialect,
-                input_tokens=reading.features.input_tokens,
-                max_tokens=request.max_tokens,
+                input_tokens=min(reading.features.input_tokens, MAX_TOKENS),
+                max_tokens=None if request.max_tokens is None else min(max(request.max_tokens, 0), MAX_TOKENS),
                 has_images=request.has_images,
                 has_tools=bool(request.tool_names),
             ),
@@ -116,6 +121,7 @@ class World:
             turns=experience.turns(reading),
             growth_tokens=experience.growth_tokens(reading),
             evidence=experience.evidence(reading, self.rulebook.table(passage), conditions.now),
+            failing=experience.failing(reading),
             caller_need=experience.caller_need(caller, reading, conditions.now),
         )
 

@@ -41,7 +41,6 @@ FLAT_CODES: Final = (
     "tools",
     "no_credential",
     "breaker_open",
-    "queue_full",
     "slower_than_cloud",
     "rule",
     "not_proven",
@@ -152,7 +151,6 @@ def choose(
     """
     reasons = np.zeros(len(table), dtype=np.int16)
     _may_not(reasons, table, ruling, need, terms)
-    _refuse(reasons, terms.spilled & np.isnan(outlook.completion_s), "queue_full")
     _refuse(reasons, terms.spilled, "slower_than_cloud")
     if offered is not None:
         _refuse(reasons, ~offered, "rule")

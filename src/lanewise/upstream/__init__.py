@@ -6,13 +6,14 @@ from lanewise.upstream.hedge import LOST, hedgeable
 from lanewise.upstream.hosted import Hosted
 from lanewise.upstream.local import Observed, QueueWatch
 from lanewise.upstream.providers import Provider, can_authorise, credential_of, providers
-from lanewise.upstream.relay import Relay, Sink
+from lanewise.upstream.relay import Held, Relay, Sink
 from lanewise.upstream.transport import HttpTransport, Transport
 
 __all__ = [
     "LOST",
     "Dispatcher",
     "Health",
+    "Held",
     "Hosted",
     "HttpTransport",
     "Observed",

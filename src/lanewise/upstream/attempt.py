@@ -139,6 +139,10 @@ class Trail:
         """What it cost although the client got another's answer."""
         self._change(number, cost_pusd=cost_pusd)
 
+    def refused(self, number: int, check: str, cost_pusd: int | None) -> None:
+        """A check refused its answer; what that cost, None where the client gets it all the same or nobody knows."""
+        self._change(number, refused_by=check, cost_pusd=cost_pusd)
+
     def elapsed_s(self, number: int) -> float:
         """Since it started."""
         return self._monotonic() - self._started[number - 1]

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from lanewise.errors import ClientError, IdleTimeout, LanewiseError, StreamCut
 from lanewise.journey import Dialect, Usage
 from lanewise.upstream.providers import downstream_headers
 from lanewise.upstream.transport import Answer
-from lanewise.wire import Framer, Meter, decoded, facts, keep_alive, last_event, meter, stream_decoder
+from lanewise.wire import Facts, Framer, Meter, decoded, facts, keep_alive, last_event, meter, stream_decoder
 
 HELD_BYTES = 4 << 20
 """Whole answers up to this size are held until complete."""
@@ -37,6 +37,18 @@ class Sink(Protocol):
         ...
 
 
+class Held(NamedTuple):
+    """A complete answer of which the client has seen nothing."""
+
+    answer: Answer
+    """For its head; its body is read."""
+    body: bytes
+    usage: Usage | None
+    stop_reason: str
+    refused_by: str
+    """Name of the check that refused it; empty where none did."""
+
+
 class Relay:
     """Passes one answer on. Its fields tell what came of it, also after an exception."""
 
@@ -56,15 +68,25 @@ class Relay:
         self.first_byte_at: float | None = None
 
     async def whole(
-        self, answer: Answer, sink: Sink, describe: Callable[[Usage | None], Sequence[tuple[str, str]]], idle_s: float
-    ) -> None:
-        """Pass on an answer that is not a stream.
+        self,
+        answer: Answer,
+        sink: Sink,
+        describe: Callable[[Usage | None], Sequence[tuple[str, str]]],
+        idle_s: float,
+        *,
+        refuses: Callable[[bytes, Usage | None], str] | None = None,
+    ) -> Held | None:
+        """Pass on an answer that is not a stream, or hold it back.
 
         Args:
             answer: The provider's.
             sink: The client's.
             describe: Our own headers, given the usage where the answer was held; None where it is not known yet.
             idle_s: Longest silence.
+            refuses: Given a good answer's readable body and its usage, why it is not good enough; empty if it is.
+
+        Returns:
+            The answer where `refuses` refused it: nothing was sent, and `deliver` can still do so.
 
         Raises:
             StreamCut: It broke off; nothing was sent unless `started`.
@@ -82,18 +104,28 @@ class Relay:
                 if self.started:
                     await self._send(sink, b"".join(held))
                     held.clear()
-        body = b"".join(held)
-        if not self.started:
-            found = facts(self._dialect, _readable(body, answer)) if answer.status < 400 else None
-            if found:
-                self.usage, self.stop_reason = found.usage, found.stop_reason
-            self.text_bytes = len(body)
-            headers = [*describe(self.usage), ("content-length", str(len(body)))]
-            await self._start(sink, answer, headers)
-            self._sending(body)
-            await sink.end(body)
-        else:
+        if self.started:
             await sink.end()
+            return None
+        body = b"".join(held)
+        readable = _readable(body, answer) if answer.status < 400 else b""
+        found = facts(self._dialect, readable) if answer.status < 400 else Facts()
+        why = refuses(readable, found.usage) if refuses and answer.status < 400 else ""
+        whole = Held(answer=answer, body=body, usage=found.usage, stop_reason=found.stop_reason, refused_by=why)
+        if why:
+            return whole
+        await self.deliver(whole, sink, describe)
+        return None
+
+    async def deliver(
+        self, held: Held, sink: Sink, describe: Callable[[Usage | None], Sequence[tuple[str, str]]]
+    ) -> None:
+        """Send an answer that is complete."""
+        self.usage, self.stop_reason, self.text_bytes = held.usage, held.stop_reason, len(held.body)
+        headers = [*describe(self.usage), ("content-length", str(len(held.body)))]
+        await self._start(sink, held.answer, headers)
+        self._sending(held.body)
+        await sink.end(held.body)
 
     async def stream(
         self,
