@@ -48,7 +48,7 @@ def test_a_refusal_sends_the_next_ones_elsewhere_at_once_for_the_time_that_it_na
     assert served(house, answer(status, retry_after="7"), answer(takes_s=0.0)) == "cloud"
     assert [attempt.candidate.provider for attempt in house.last.attempts] == ["gpu", "cloud"]
     assert served(house, answer(takes_s=0.0)) == "cloud"
-    assert (len(house.last.attempts), why_not_local(house)) == (1, "slower_than_cloud")
+    assert (len(house.last.attempts), why_not_local(house)) == (1, "queue_full")
     house.clock.seconds += 6.5
     assert served(house, answer(takes_s=0.0)) == "cloud"
     house.clock.seconds += 0.5
@@ -62,7 +62,7 @@ def test_while_all_slots_are_taken_a_waiting_caller_goes_elsewhere_and_one_that_
     assert served(house, answer()) == "gpu"
     gpu.sent(0.0)
     assert served(house, answer()) == "cloud"
-    assert why_not_local(house) == "slower_than_cloud"
+    assert why_not_local(house) == "queue_full"
     assert served(house, answer(), lane="local") == "gpu"
     gpu.left(0.0)
     assert served(house, answer()) == "gpu"
