@@ -12,7 +12,10 @@ from lanewise.journey import Attempt, CallRecord, Candidate, Usage
 from lanewise.router.experience import Experience
 from lanewise.select import Evidence, Priors
 
-ANSWER = b'{"type": "message", "content": [], "usage": {"input_tokens": 9, "output_tokens": 9}}'
+ANSWER = (
+    b'{"type": "message", "role": "assistant", "content": [{"type": "text", "text": "It divides by zero."}],'
+    b' "stop_reason": "end_turn", "usage": {"input_tokens": 9, "output_tokens": 9}}'
+)
 QUESTION = b'{"model": "big", "max_tokens": 9, "messages": [{"role": "user", "content": "Why does it crash?"}]}'
 WORLD = world_of()
 CLOUD, SPARE = candidate("big", "cloud", WORLD), candidate("big", "spare", WORLD)

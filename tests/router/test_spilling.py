@@ -24,7 +24,9 @@ def body(**more: Any) -> bytes:
 
 def answer(status: int = 200, takes_s: float = 1.0, **headers: str) -> Said:
     usage = {"input_tokens": 10, "output_tokens": 200}
-    said = Said(json.dumps({"type": "message", "content": [], "usage": usage}).encode(), status=status, takes_s=takes_s)
+    text = [{"type": "text", "text": "It adds two numbers."}]
+    body = {"type": "message", "role": "assistant", "content": text, "stop_reason": "end_turn", "usage": usage}
+    said = Said(json.dumps(body).encode(), status=status, takes_s=takes_s)
     said.headers += [(name.replace("_", "-"), value) for name, value in headers.items()]
     return said
 
@@ -44,7 +46,6 @@ def why_not_local(house: House) -> str:
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_refusal_sends_the_next_ones_elsewhere_at_once_for_the_time_that_it_named(status: int):
     house = House()
-    assert served(house, answer()) == "gpu"
     assert served(house, answer(status, retry_after="7"), answer(takes_s=0.0)) == "cloud"
     assert [attempt.candidate.provider for attempt in house.last.attempts] == ["gpu", "cloud"]
     assert served(house, answer(takes_s=0.0)) == "cloud"
@@ -58,9 +59,8 @@ def test_a_refusal_sends_the_next_ones_elsewhere_at_once_for_the_time_that_it_na
 def test_while_all_slots_are_taken_a_waiting_caller_goes_elsewhere_and_one_that_insists_does_not():
     house = House()
     gpu = house.router.health.of("gpu")
-    gpu.sent(0.0)
-    assert served(house, answer()) == "gpu"
-    gpu.sent(0.0)
+    for _ in range(2):
+        gpu.sent(0.0)
     assert served(house, answer()) == "cloud"
     assert why_not_local(house) == "slower_than_cloud"
     assert served(house, answer(), lane="local") == "gpu"
