@@ -124,6 +124,14 @@ def test_a_red_test_that_was_asked_for_is_no_failure(ask):
     assert codes(user(ask), *ran) == []
 
 
+def test_errors_are_looked_for_where_results_begin_or_where_one_is_marked_as_an_error():
+    late = "x = 1\n" * 500 + "oldString not found in content"
+    assert codes(ASK, call("edit"), result(late)) == []
+    assert codes(ASK, call("edit"), result(late, errors=1)) == ["edit_failed"]
+    red = "x = 1\n" * 500 + TESTS[0]
+    assert codes(ASK, call("Edit"), result("ok"), call("Bash"), result(red)) == ["tests_failed"]
+
+
 def test_what_stood_there_before_the_last_answer_was_counted_when_it_was_new():
     old = (call("Edit"), result("<tool_use_error>String to replace not found in file.</tool_use_error>"))
     assert codes(ASK, *old, call("Read", marks=(2,)), result("x = 1")) == []

@@ -44,6 +44,12 @@ def test_a_weak_check_pays_for_both_its_mistakes():
     assert (found.cost_usd, found.quality) == pytest.approx(((2 + 18) / 2, (1 + 0.8) / 2))
 
 
+def test_the_search_counts_the_right_answers_that_a_weak_check_rejects():
+    found = cheapest_chain(TWO, WEAK, floor=0.9, ceiling_usd=20, stages=2)
+    assert (found.models, found.quality) == (("a", "b"), pytest.approx(0.9))
+    assert cheapest_chain(TWO, WEAK, floor=0.91, ceiling_usd=20, stages=2).models == ("b",)
+
+
 def test_the_last_model_is_served_unchecked():
     assert score(TWO, ("a",), WEAK).quality == 0.5
     assert score(TWO, ("a", "b"), BLIND) == score(TWO, ("a",), BLIND).__class__(

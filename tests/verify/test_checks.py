@@ -139,6 +139,7 @@ PARSED = [
     ("python", "def f():\n    return 1", "pass"),
     ("python", "    def f(self):\n        return 1", "pass"),
     ("python", "return await x", "pass"),
+    ("python", '    def f(self):\n        return """\nx\n"""', "pass"),
     ("python", "def f(:\n    return 1", "fail"),
     ("python", "print('a)", "fail"),
     ("python", ">>> 1 +", "unknown"),

@@ -40,6 +40,8 @@ CUT_STOPS = frozenset(
 REFUSAL_STOPS = frozenset({"refusal", "content_filter", "SAFETY", "PROHIBITED_CONTENT", "RECITATION"})
 """Stop reasons as the dialects spell them."""
 
+_HEAD_CHARS = 600
+
 _ALIKE = 0.6
 """Share of words that two asks have in common, of those in either, from which the second repeats the first."""
 _ALIKE_WORDS = 4
@@ -51,15 +53,17 @@ class Signal(Value, frozen=True, kw_only=True):
 
     code: SignalCode
     count: int = 1
-    """Different wordings of it that were seen; for `repeated_call` how often the call stands in the window."""
+    """Lines that say so; for `repeated_call` how often the call stands in the window."""
 
 
 class _Row(Value, frozen=True, kw_only=True):
     code: SignalCode
     trust: Trust
-    where: Literal["results", "answer", "spoken", "said"]
+    where: Literal["results", "answer", "spoken", "said", "ran"]
     """The new text that is read; the data file says what each is."""
     after_edit: bool = False
+    marks: tuple[str, ...] = ()
+    """One of these stands wherever a pattern holds: a plain search, so that most texts cost no pattern."""
     patterns: tuple[str, ...]
 
 
@@ -86,9 +90,7 @@ class Signals:
         self._edit_tools = data.edit_tools
         self._edit_marks = data.edit_marks
         self._wants_failure = re.compile(data.wants_failure)
-        self._rows = tuple(
-            (row, tuple(re.compile(each, re.MULTILINE) for each in row.patterns)) for row in data.signals
-        )
+        self._rows = tuple((row, _joined(row.patterns)) for row in data.signals)
         spoken = msgspec.toml.decode(complaints, type=_Complaints)
         self._complaint = re.compile("|".join(f"(?:{each})" for each in spoken.patterns), re.IGNORECASE | re.MULTILINE)
         self.trust: dict[SignalCode, Trust] = {
@@ -117,25 +119,30 @@ class Signals:
         if turn.kind == "housekeeping" or not request.recent:
             return ()
         before, news = _split(request.recent)
-        results = "\n".join(output_of(message) for message in news if holds_results(message))
+        results = [message for message in news if holds_results(message)]
         raw = "\n".join(message.text for message in news if message.role == "user")
+        heads = "\n".join(_head(message) for message in results)
         spoken = harness.spoken(news[-1].text) if news and news[-1].role == "user" else ""
         edited = edited_before or self._edits(before)
         where = {
-            "results": results,
+            "results": heads,
             "answer": before[-1].text[:400].lstrip() if before and spoken else "",
             "spoken": spoken,
-            "said": f"{raw}\n{results}",
+            "said": f"{raw}\n{heads}",
+            "ran": "\n".join((raw, *map(output_of, results))),
         }
         found: Counter[SignalCode] = Counter()
-        for row, patterns in self._rows:
+        for row, pattern in self._rows:
+            text = where[row.where]
+            if not pattern or not text or (row.marks and not any(mark in text for mark in row.marks)):
+                continue
             if row.after_edit and (not edited or self._failure_is_wanted(request.recent)):
                 continue
-            found[row.code] = sum(1 for pattern in patterns if pattern.search(where[row.where]))
+            found[row.code] = sum(1 for _ in pattern.finditer(text))
         found["repeated_call"] = _repeats(request.recent) if not spoken else 0
         found["truncated"] += last_stop in CUT_STOPS
         found["refusal"] += last_stop in REFUSAL_STOPS
-        found["re_ask"] += bool(before) and self.complains(spoken, _asks(before))
+        found["re_ask"] += bool(spoken and before) and self.complains(spoken, _asks(before))
         return tuple(Signal(code=code, count=found[code]) for code in SIGNAL_CODES if found[code] > 0)
 
     def failing(self, signals: Iterable[SignalCode]) -> float:
@@ -170,9 +177,23 @@ class Signals:
         return bool(asks) and self._wants_failure.search(asks[-1]) is not None
 
 
+def _joined(patterns: tuple[str, ...]) -> re.Pattern[str] | None:
+    """All patterns as one. Those of a line's beginning share their `^`, so that other places cost one look."""
+    heads = "|".join(each[1:] for each in patterns if each.startswith("^"))
+    rest = [each for each in patterns if not each.startswith("^")]
+    whole = "|".join([f"^(?:{heads})"] * bool(heads) + rest)
+    return re.compile(whole, re.MULTILINE) if whole else None
+
+
 def output_of(message: Message) -> str:
     """What tools returned in `message`: a field of its own, or the text of a message that is a tool's."""
     return message.tool_output or (message.text if message.role in {"tool", "function"} else "")
+
+
+def _head(message: Message) -> str:
+    """The beginning of what tools returned, where their own errors stand; all of it where some are marked as errors."""
+    output = output_of(message)
+    return output if message.tool_errors else output[:_HEAD_CHARS]
 
 
 def _split(messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[Message, ...]]:

@@ -18,7 +18,6 @@ from lanewise.router.situation import KeyPolicy, Policy, Rulebook, Situation
 from lanewise.select import Catalog, Entry, Need, Pin
 from lanewise.upstream import Provider, can_authorise, credential_of, providers
 
-
 MAX_TOKENS: Final = 10**9
 """More than any body holds or any model writes: what clients claim beyond it would only overflow."""
 

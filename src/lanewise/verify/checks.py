@@ -21,7 +21,7 @@ from lanewise.verify.verdict import CheckName, Verdict
 from lanewise.wire.answer import AnswerView
 from lanewise.wire.asked import AskedView
 
-WORDS_CHARS: Final = 20_000
+WORDS_CHARS: Final = 4_000
 """How much of the ask is searched for a wanted language or format, from its end and its beginning."""
 
 WRITTEN_CHARS: Final = 400_000
@@ -56,6 +56,12 @@ def _wording() -> _Wording:
 @functools.cache
 def _pattern(*alternatives: str) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{_unflagged(each)})" for each in alternatives), re.MULTILINE | re.IGNORECASE)
+
+
+@functools.cache
+def _left_out() -> re.Pattern[str]:
+    # One beginning for all, so that a line is left at its first sign.
+    return re.compile(rf"(?im)^[ \t]{{0,40}}(?:{'|'.join(f'(?:{each})' for each in _wording().placeholders)})")
 
 
 def _unflagged(pattern: str) -> str:
@@ -185,7 +191,7 @@ def placeholder(answer: AnswerView, asked: AskedView) -> Verdict:
     written = _written(answer)
     if not written:
         return Verdict(check="placeholder", result="unknown", reason="no_code")
-    for found in _pattern(*_wording().placeholders).finditer(written):
+    for found in _left_out().finditer(written):
         if found[0].strip() not in asked.given:
             return Verdict(check="placeholder", result="fail", reason="left_out")
     return Verdict(check="placeholder", result="pass")
