@@ -78,10 +78,6 @@ def _settings() -> Iterator[str]:
     yield "Taken at the start only: `[server]` (but for `max_body_mb`), `upstream.connect_s` and the settings of the"
     yield "circuit breaker."
     yield ""
-    yield "Read and checked, but without effect in this version: `routing.max_loss`, `routing.max_switch_overhead`,"
-    yield "a provider's `metrics`, `[[rules]]`, regions, and of keys `lanes`, `tier`, `mode`, `models` and"
-    yield "`budget_usd_per_day`."
-    yield ""
     for field in msgspec.structs.fields(Settings):
         kind = types.type_info(field.type)
         section = f"[{field.name}.NAME]" if field.name in ROWS else f"[{field.name}]"

@@ -142,13 +142,17 @@ def test_every_reason_code_is_told_in_words_and_documented(name, functions):
     assert [code for code in sorted(codes) if reasons.words(code) == code] == []
 
 
+def test_every_code_of_a_choice_is_told_in_words():
+    assert set(FLAT_CODES) - {""} == set(reasons.REJECTION)
+
+
 def test_every_policy_code_is_told_in_words():
     assert set(get_args(get_type_hints(LanePolicy)["code"])) - set(reasons.LANE) == set()
 
 
 def test_no_reason_code_is_documented_that_nothing_emits():
     codes = {code for name, functions in EMITTERS.items() for code in emitted(name, functions)}
-    codes |= set(get_args(get_type_hints(LanePolicy)["code"]))
+    codes |= set(get_args(get_type_hints(LanePolicy)["code"])) | set(FLAT_CODES)
     told = {*reasons.DECISION, *reasons.REJECTION, *reasons.LANE, *reasons.SWITCH_POINT}
     assert told - codes - {"refused"} == set()  # `refused` is the default of a lookup
 

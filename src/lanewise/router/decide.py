@@ -28,6 +28,7 @@ from lanewise.route import (
     concurrency,
     facts_of,
     first_match,
+    now_spilled,
     predicted_completion_s,
     residency,
     spills,
@@ -86,6 +87,15 @@ class _Preferred(NamedTuple):
     propensity: float = 1.0
     dropped: tuple[Rejection, ...] = ()
     spilled: tuple[tuple[str, bool], ...] = ()
+
+
+class _Queued(NamedTuple):
+    """What the queues of local providers mean for a call."""
+
+    past: tuple[str, ...]
+    """Providers that it is sent past."""
+    looked: tuple[tuple[str, bool], ...]
+    """State of each for callers who wait, to be kept for the next look; empty where nobody does."""
 
 
 class _Case(NamedTuple):
@@ -224,8 +234,8 @@ def _rule(
 def _prefer(case: _Case) -> _Preferred:
     """The policy's candidate: the task's own while nothing speaks against it, otherwise the best of all."""
     outlook = _outlook(case)
-    spilled = _spilled(case, outlook)
-    at_switch, terms = _switch_point(case), _terms(case, spilled)
+    queued = _queued(case, outlook)
+    at_switch, terms = _switch_point(case), _terms(case, queued)
     pinned = case.situation.pin
     ruled = _offered(case)
     dropped: tuple[Rejection, ...] = ()
@@ -256,7 +266,7 @@ def _prefer(case: _Case) -> _Preferred:
         switch_forced=not choice.stays,
         propensity=propensity,
         dropped=dropped,
-        spilled=spilled,
+        spilled=queued.looked,
     )
 
 
@@ -317,7 +327,7 @@ def _offered(case: _Case) -> Flags | None:
     return flags
 
 
-def _terms(case: _Case, spilled: tuple[tuple[str, bool], ...]) -> Terms:
+def _terms(case: _Case, queued: _Queued) -> Terms:
     """What configuration and moment allow, by entry."""
     table, situation, routing = case.table, case.situation, case.rulebook.policy.routing
     before = situation.conversation
@@ -326,7 +336,7 @@ def _terms(case: _Case, spilled: tuple[tuple[str, bool], ...]) -> Terms:
     return Terms(
         authorised=table.at_providers(situation.authorised),
         unavailable=table.at_providers(situation.unavailable),
-        spilled=table.at_providers([name for name, past in spilled if past and case.caller.lane != "local"]),
+        spilled=table.at_providers(queued.past),
         resident=case.limits.resident(table) if case.limits.demands_region else every,
         listed=np.array([model in case.limits.key.models for model in table.models], dtype=np.bool_)
         if case.limits.key.models
@@ -400,28 +410,28 @@ def _known(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _spilled(case: _Case, outlook: Outlook) -> tuple[tuple[str, bool], ...]:
-    """Local providers that a waiting caller is sent past, or not, because of their queue (latency inversion).
+def _queued(case: _Case, outlook: Outlook) -> _Queued:
+    """Which local providers the call is sent past because of their queue (latency inversion).
 
     The cloud's time is the best of those that could answer at all; a provider is judged by its fastest model.
     """
-    table, situation = case.table, case.situation
+    table, situation, waits = case.table, case.situation, case.reading.features.waiting
     able = table.speaks[situation.need.dialect] & table.at_providers(situation.authorised)
-    clouds = outlook.completion_s[able & (table.lane == LANES.index("realtime"))]
-    cloud_s = float(np.nanmin(clouds)) if np.isfinite(clouds).any() else None
-    found = []
+    cloud_s = _least(outlook.completion_s[able & (table.lane == LANES.index("realtime"))])
+    past, looked = [], []
     for provider, queue in situation.queues.items():
-        local = outlook.completion_s[table.at_providers((provider,))]
-        local_s = float(np.nanmin(local)) if np.isfinite(local).any() else None
-        past = spills(
-            queue,
-            local_s=local_s,
-            cloud_s=cloud_s,
-            waiting=case.reading.features.waiting,
-            deadline_s=case.caller.deadline_s,
-        )
-        found.append((provider, past))
-    return tuple(found)
+        local_s = _least(outlook.completion_s[table.at_providers((provider,))])
+        if spills(queue, local_s=local_s, cloud_s=cloud_s, waiting=waits, deadline_s=case.caller.deadline_s):
+            past.append(provider)
+        if waits:
+            looked.append((provider, now_spilled(queue, local_s=local_s, cloud_s=cloud_s)))
+    return _Queued(tuple(past) if case.caller.lane != "local" else (), tuple(looked))
+
+
+def _least(seconds: Numbers) -> float | None:
+    """The smallest of those that are known."""
+    known = seconds[np.isfinite(seconds)]
+    return float(known.min()) if len(known) else None
 
 
 def _server(case: _Case) -> int | None:

@@ -144,6 +144,8 @@ class Experience:
         per_s = None
         if tokens and tokens >= _LEAST_TOKENS_FOR_SPEED and first_s is not None:
             decoding_s = whole_s - first_s if call.stream else whole_s
+            if attempt.candidate.lane == "local" and not call.stream:
+                decoding_s = 0.0  # part of it was the queue, which is predicted apart
             per_s = tokens / decoding_s if decoding_s > 0 else None
         self._beliefs.call_ended(
             CallResult(

@@ -136,8 +136,7 @@ class Router:
         )
         situation = world.situation(request, caller, reading, conditions, self._experience)
         decision = decide(world.rulebook, caller, reading, situation)
-        if reading.features.waiting:
-            self._queues.looked(dict(decision.spilled))
+        self._queues.looked(dict(decision.spilled))
         if decision.reason not in _NOT_ROUTED:
             before = conditions.pin.escalation if conditions.pin else ""
             escalation = _ESCALATIONS.get(decision.reason, before)
