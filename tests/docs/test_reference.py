@@ -106,7 +106,7 @@ CODE = re.compile(r"[a-z]+(?:_[a-z]+)*")
 
 
 def emitted(name, functions):
-    """Codes that the functions return, yield, assign to `reason` or hand to `unrouted` and `reason=`."""
+    """Codes that the functions return, yield, assign to `reason`, or hand to `reason=`, `switch_point=` and `_narrow`."""
     tree = ast.parse((SOURCE / name).read_text())
     for function in ast.walk(tree):
         if not (isinstance(function, ast.FunctionDef) and function.name in functions):
@@ -125,8 +125,8 @@ def outlets(node):
     if isinstance(node, ast.Assign) and any(getattr(t, "id", "") in {"reason", "why"} for t in node.targets):
         yield node.value
     if isinstance(node, ast.Call):
-        yield from (keyword.value for keyword in node.keywords if keyword.arg == "reason")
-        if getattr(node.func, "id", "") in {"unrouted", "_narrow"}:
+        yield from (keyword.value for keyword in node.keywords if keyword.arg in {"reason", "switch_point"})
+        if getattr(node.func, "id", "") == "_narrow":
             yield node.args[-1]
 
 

@@ -132,7 +132,7 @@ def decide(rulebook: Rulebook, caller: Caller, reading: Reading, situation: Situ
     limits = limits_of(rulebook.policy, caller, situation.spent_pusd)
     if situation.operation != "generate" or caller.pin:
         reason = "caller_pin" if caller.pin else "not_routed"
-        return unrouted(caller, situation.model, situation.baselines, reason, limits)
+        return unrouted(caller, situation.model, situation.baselines, reason=reason, limits=limits)
     case = _case(rulebook, caller, reading, situation, limits)
     found = _prefer(case)
     lane = case.caller.lane
@@ -256,7 +256,8 @@ def _prefer(case: _Case) -> _Preferred:
         reason = case.rule.reason
     explored, propensity = _explored(case, choice)
     if explored is not None:
-        best, reason = explored, "explored"
+        best = explored
+        reason = "explored"
     return _Preferred(
         case.table.candidates[best],
         reason,
@@ -275,7 +276,7 @@ def _on_the_pin(case: _Case, pinned: Pin, terms: Terms, outlook: Outlook) -> _Pr
 
     What is sealed, thinking that only its maker can read, keeps an open tool loop with that maker.
     """
-    stays = _Preferred(pinned.candidate, "task_pin", "")
+    stays = _Preferred(pinned.candidate, reason="task_pin", switch_point="")
     if pinned.candidate.tier != "cheap" or pinned.escalation or case.situation.failing < FAILING_FROM:
         return stays
     if drawn("hold_out", case.reading.identity.task_id) < HOLD_OUT:
@@ -297,9 +298,9 @@ def _on_the_pin(case: _Case, pinned: Pin, terms: Terms, outlook: Outlook) -> _Pr
         return stays
     return _Preferred(
         case.table.candidates[choice.preferred],
-        "escalated",
-        "failure_escalation",
-        choice,
+        reason="escalated",
+        switch_point="failure_escalation",
+        choice=choice,
         switch_pusd=int(outlook.switch_pusd[choice.preferred]),
         switch_forced=True,
         propensity=1 - HOLD_OUT,
@@ -520,9 +521,7 @@ def _plan(case: _Case, chosen: Candidate) -> tuple[Candidate, ...]:
     return tuple(dict.fromkeys([chosen, *same, *case.situation.baselines]))
 
 
-def unrouted(
-    caller: Caller, model: str, baselines: Sequence[Candidate], reason: str, limits: Limits | None = None
-) -> Decision:
+def unrouted(caller: Caller, model: str, baselines: Sequence[Candidate], *, reason: str, limits: Limits) -> Decision:
     """The decision that asks the baseline without looking at anything else, for `reason`.
 
     Args:
@@ -542,10 +541,9 @@ def unrouted(
     if not plan:
         assert lane is not None
         raise _nothing_in(lane, None, _ALL_LANES)
-    if limits is not None:
-        first, plan = plan[0], tuple(candidate for candidate in plan if not limits.forbids(candidate))
-        if not plan:
-            raise limits.refusal(first)
+    first, plan = plan[0], tuple(candidate for candidate in plan if not limits.forbids(candidate))
+    if not plan:
+        raise limits.refusal(first)
     return Decision(
         mode="observe",
         baseline=baselines[0],

@@ -122,7 +122,7 @@ class Router:
             self._recorder.routing_failed()
             baselines = tuple(entry.candidate for entry in self.world.baselines(request, caller))
             limits = self.world.limits(caller, self._spent_pusd(caller))
-            decision = unrouted(caller, request.model, baselines, "routing_error", limits)
+            decision = unrouted(caller, request.model, baselines, reason="routing_error", limits=limits)
             return Decided(_blank_reading(request), decision, None)
 
     def _decided(self, request: Request, caller: Caller, reading: Reading, world: World, now: dt.datetime) -> Decided:
