@@ -248,6 +248,18 @@ def _prefer(case: _Case) -> _Preferred:
     choice = choose(
         case.table, case.baseline, case.ruling, case.situation.need, terms, case.evidence, outlook, offered=ruled
     )
+    server = _server(case)
+    if choice.preferred is None and case.reading.features.sealed and server is not None:
+        why = unable(case.table, server, case.baseline, case.ruling, case.situation.need, terms, outlook)
+        if not why:
+            return _Preferred(
+                case.table.candidates[server],
+                reason="sealed",
+                switch_point="",
+                choice=choice,
+                dropped=dropped,
+                spilled=queued.looked,
+            )
     best = case.baseline if choice.preferred is None else choice.preferred
     reason = "baseline_is_cheapest" if best == case.baseline else "cheapest_allowed"
     if choice.preferred is None or (case.situation.passage and choice.fit == (case.baseline,)):
@@ -282,7 +294,7 @@ def _on_the_pin(case: _Case, pinned: Pin, terms: Terms, outlook: Outlook) -> _Pr
     if drawn("hold_out", case.reading.identity.task_id) < HOLD_OUT:
         return stays._replace(reason="held_out", propensity=HOLD_OUT)
     offered = ~case.table.cheap
-    if case.reading.features.sealed or case.reading.features.previous_response:
+    if case.reading.features.previous_response:
         offered &= case.table.at_vendor(case.table.positions[pinned.candidate])
     choice = choose(
         case.table,
@@ -334,7 +346,9 @@ def _terms(case: _Case, queued: _Queued) -> Terms:
     before = situation.conversation
     label, features, turn = case.reading.label, case.reading.features, case.reading.turn
     every = np.ones(len(table), dtype=np.bool_)
+    maker = _server(case)
     return Terms(
+        readers=table.at_vendor(case.baseline if maker is None else maker) if features.sealed else every,
         authorised=table.at_providers(situation.authorised),
         unavailable=table.at_providers(situation.unavailable),
         spilled=table.at_providers(queued.past),

@@ -39,6 +39,7 @@ FLAT_CODES: Final = (
     "context_window",
     "vision",
     "tools",
+    "sealed",
     "no_credential",
     "breaker_open",
     "slower_than_cloud",
@@ -74,6 +75,8 @@ class Need(Value, frozen=True, kw_only=True):
 class Terms(NamedTuple):
     """What configuration and moment allow, one flag per entry, and how much may be lost."""
 
+    readers: Flags
+    """Can read what the conversation holds sealed."""
     authorised: Flags
     """A credential may be sent."""
     unavailable: Flags
@@ -242,6 +245,7 @@ def _may_not(reasons: npt.NDArray[np.int16], table: Table, ruling: LaneRuling, n
         _refuse(reasons, table.blind, "vision")
     if need.has_tools:
         _refuse(reasons, table.handless, "tools")
+    _refuse(reasons, ~terms.readers, "sealed")
     _refuse(reasons, ~terms.authorised, "no_credential")
     _refuse(reasons, terms.unavailable, "breaker_open")
 
