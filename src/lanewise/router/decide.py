@@ -30,6 +30,7 @@ from lanewise.route import (
     first_match,
     now_spilled,
     predicted_completion_s,
+    predicted_wait_s,
     residency,
     spills,
 )
@@ -428,7 +429,9 @@ def _known(value: float) -> float | None:
 def _queued(case: _Case, outlook: Outlook) -> _Queued:
     """Which local providers the call is sent past because of their queue (latency inversion).
 
-    The cloud's time is the best of those that could answer at all; a provider is judged by its fastest model.
+    The cloud's time is the best of those that could answer at all; a provider is judged by its fastest model. An engine
+    at which the call would begin at once has no queue: that it decodes slower than the cloud is its price, up to
+    `routing.max_slowdown`, and no reason to leave it idle.
     """
     table, situation, waits = case.table, case.situation, case.reading.features.waiting
     able = table.speaks[situation.need.dialect] & table.at_providers(situation.authorised)
@@ -436,11 +439,13 @@ def _queued(case: _Case, outlook: Outlook) -> _Queued:
     past, looked = [], []
     for provider, queue in situation.queues.items():
         local_s = _least(outlook.completion_s[table.at_providers((provider,))])
+        if predicted_wait_s(queue, local_s) == 0:
+            looked.append((provider, False))
+            continue
         if spills(queue, local_s=local_s, cloud_s=cloud_s, waiting=waits, deadline_s=case.caller.deadline_s):
             past.append(provider)
-        if waits:
-            looked.append((provider, now_spilled(queue, local_s=local_s, cloud_s=cloud_s)))
-    return _Queued(tuple(past) if case.caller.lane != "local" else (), tuple(looked))
+        looked.append((provider, now_spilled(queue, local_s=local_s, cloud_s=cloud_s)))
+    return _Queued(tuple(past) if case.caller.lane != "local" else (), tuple(looked) if waits else ())
 
 
 def _least(seconds: Numbers) -> float | None:
