@@ -252,7 +252,7 @@ def _json(kind: types.Type) -> str:
     """A type in the words of JSON."""
     if isinstance(kind, types.UnionType):
         return " or ".join(_json(part) for part in kind.types)
-    if isinstance(kind, types.VarTupleType):
+    if isinstance(kind, types.VarTupleType | types.FrozenSetType):
         return f"list of {_json(kind.item_type)}"
     if isinstance(kind, types.TupleType):
         return f"list of ({', '.join(_json(part) for part in kind.item_types)})"
@@ -263,6 +263,7 @@ def _json(kind: types.Type) -> str:
         types.NoneType: "null",
         types.DateTimeType: "ISO time",
         types.DateType: "ISO date",
+        types.BytesType: "Base64",
     }
     return named.get(type(kind)) or _values(kind)
 

@@ -294,9 +294,8 @@ def _on_the_pin(case: _Case, pinned: Pin, terms: Terms, outlook: Outlook) -> _Pr
         return stays
     if drawn("hold_out", case.reading.identity.task_id) < HOLD_OUT:
         return stays._replace(reason="held_out", propensity=HOLD_OUT)
-    offered = ~case.table.cheap
     if case.reading.features.previous_response:
-        offered &= case.table.at_vendor(case.table.positions[pinned.candidate])
+        terms = terms._replace(readers=case.table.at_vendor(case.table.positions[pinned.candidate]))
     choice = choose(
         case.table,
         case.baseline,
@@ -305,7 +304,6 @@ def _on_the_pin(case: _Case, pinned: Pin, terms: Terms, outlook: Outlook) -> _Pr
         terms._replace(barred="task_failing"),
         case.evidence,
         outlook,
-        offered=offered,
     )
     if choice.preferred is None:
         return stays
