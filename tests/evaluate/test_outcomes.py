@@ -26,6 +26,7 @@ def test_outcomes_become_matrices_whatever_the_order_of_the_rows(tmp_path, name)
     np.testing.assert_array_equal(found.scores, [[1.0, 0.25], [0.5, 0.0]])
     np.testing.assert_array_equal(found.cost_usd, [[0.5, 0.1], [0.6, 0.2]])
     np.testing.assert_array_equal(found.tokens, [[10, 20], [40, 30]])
+    np.testing.assert_array_equal(found.seconds, np.full((2, 2), 1.5))
 
 
 def test_models_can_be_named_and_others_are_left_out(tmp_path):

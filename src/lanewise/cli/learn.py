@@ -1,4 +1,4 @@
-"""`lanewise learn`: make what layer 1 knows. Nothing here runs while requests are served."""
+"""`lanewise learn`: make what is known at the start. Nothing here runs while requests are served."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.group("learn")
 def command() -> None:
-    """Train what names skills, and label turns for it."""
+    """Train what names skills, label turns for it, and make the table of what models are good at."""
 
 
 command.add_command(label)
@@ -115,3 +115,31 @@ def student(
         f"left out: accuracy {scores.accuracy:.3f}, macro-F1 {scores.macro_f1:.3f},"
         f" ECE {scores.calibration_error:.3f}, surest 60 % {scores.confident_accuracy:.3f}"
     )
+
+
+@command.command("priors")
+@click.option("--coderouterbench", type=FILE, required=True, help="Scores and tokens of single-turn tasks.")
+@click.option("--costs", type=FILE, required=True, help="Prompt and answer tokens of some of them.")
+@click.option("--openhands", type=FILE, required=True, help="Issues resolved with tools, a row for each model.")
+@click.option("--openhands-models", type=FILE, required=True, help="Mean run times of these models.")
+@click.option("--out", type=FILE, default="priors.json", show_default=True, help="Where the table goes.")
+def priors(*, coderouterbench: Path, costs: Path, openhands: Path, openhands_models: Path, out: Path) -> None:
+    """Make the cold-start table: how good each known model was on public outcomes.
+
+    Aggregates for each model, skill and band (single turns, loops of tool calls): success, distinct problems behind
+    it, tokens, seconds and cost of a task. No texts, no single tasks; the same files give the same table.
+
+    \b
+    Example:
+      lanewise learn priors --coderouterbench probing.csv.gz --costs val_cost.csv.gz \\
+        --openhands swebench_verified.csv.gz --openhands-models models.csv --out src/lanewise/select/priors.json
+    """  # noqa: D301  click reads the character itself: it keeps the lines that follow
+    from lanewise.evaluate import read_costs, read_outcomes
+    from lanewise.learn import priors as making
+
+    rows = [
+        *making.single_turn(read_outcomes(coderouterbench), read_costs(costs)),
+        *making.agentic(openhands, openhands_models),
+    ]
+    out.write_bytes(making.file_of(rows))
+    click.echo(f"{out}: {len(rows)} rows of {len({row.model for row in rows})} models")
