@@ -35,6 +35,12 @@ def test_models_can_be_named_and_others_are_left_out(tmp_path):
     np.testing.assert_array_equal(found.scores, [[0.25], [0.0]])
 
 
+@pytest.mark.parametrize("said", ["", "-1", "none"])
+def test_a_time_that_was_not_measured_is_no_mistake(tmp_path, said):
+    found = read_outcomes(write_csv(tmp_path / "o.csv", [one | {"latency_ms": said} for one in ROWS]))
+    assert not found.seconds.any()
+
+
 def test_costs_and_tokens_may_be_missing(tmp_path):
     rows = [{name: one[name] for name in ("task_id", "dimension", "model", "score")} for one in ROWS]
     found = read_outcomes(write_csv(tmp_path / "o.csv", rows))

@@ -95,10 +95,8 @@ def read_outcomes(path: Path, models: Sequence[str] = ()) -> Outcomes:
             raise InputError(f"{where}: score {score:g} is not in 0..1", hint="scale the scores")
         if labels.setdefault(task, row["dimension"]) != row["dimension"]:
             raise InputError(f"{where}: task {task!r} has two dimensions", hint="give it the same in all its rows")
-        cells[task, model] = (
-            score,
-            *(number_in(row, name, where) for name in ("cost_usd", "total_tokens", "latency_ms")),
-        )
+        amounts = (number_in(row, name, where) for name in ("cost_usd", "total_tokens"))
+        cells[task, model] = score, *amounts, _seconds(row)
     if not cells:
         raise InputError(f"{path}: no rows", hint="one row for each task and model")
     found = tuple(models) or tuple(sorted({model for _, model in cells}))
@@ -111,8 +109,8 @@ def read_outcomes(path: Path, models: Sequence[str] = ()) -> Outcomes:
                     hint=f"every task needs a row of each of: {', '.join(found)}",
                 )
             table[at, column] = cell
-    scores, cost_usd, tokens, latency_ms = np.moveaxis(table, 2, 0)
-    return Outcomes(tuple(labels), tuple(labels.values()), found, scores, cost_usd, tokens, latency_ms / 1000)
+    scores, cost_usd, tokens, seconds = np.moveaxis(table, 2, 0)
+    return Outcomes(tuple(labels), tuple(labels.values()), found, scores, cost_usd, tokens, seconds)
 
 
 def read_costs(path: Path) -> list[Spent]:
@@ -238,3 +236,11 @@ def number_in(row: dict[str, str], name: str, where: str) -> float:
     if not 0 <= value < float("inf"):
         raise InputError(f"{where}: {name} {text!r} is not a number from 0 on", hint="mend this line")
     return value
+
+
+def _seconds(row: dict[str, str]) -> float:
+    """How long the answer took; 0 where that was not measured, which files say in many ways."""
+    try:
+        return max(0.0, float(row.get("latency_ms", "")) / 1000)
+    except ValueError:
+        return 0.0
