@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Final, NamedTuple, cast
+from typing import Final, Literal, NamedTuple, cast
 
 import msgspec
 import numpy as np
@@ -270,9 +270,6 @@ def _on_the_pin(case: _Case, pinned: Pin, terms: Terms, outlook: Outlook) -> _Pr
         return stays
     if drawn("hold_out", case.reading.identity.task_id) < HOLD_OUT:
         return stays._replace(reason="held_out", propensity=HOLD_OUT)
-    offered = ~case.table.cheap
-    if case.reading.features.sealed or case.reading.features.previous_response:
-        offered &= case.table.at_vendor(case.table.positions[pinned.candidate])
     choice = choose(
         case.table,
         case.baseline,
@@ -281,9 +278,10 @@ def _on_the_pin(case: _Case, pinned: Pin, terms: Terms, outlook: Outlook) -> _Pr
         terms._replace(barred="task_failing"),
         case.evidence,
         outlook,
-        offered=offered,
+        offered=_bound(case, pinned),
+        unoffered="provider_state",
     )
-    if choice.preferred is None:
+    if choice.preferred is None or case.table.cheap[choice.preferred]:
         return stays
     return _Preferred(
         case.table.candidates[choice.preferred],
@@ -294,6 +292,13 @@ def _on_the_pin(case: _Case, pinned: Pin, terms: Terms, outlook: Outlook) -> _Pr
         switch_forced=True,
         propensity=1 - HOLD_OUT,
     )
+
+
+def _bound(case: _Case, pinned: Pin) -> Flags | None:
+    """The entries that can read what the conversation holds, where that is sealed or lies at its provider."""
+    if case.reading.features.sealed or case.reading.features.previous_response:
+        return case.table.at_vendor(case.table.positions[pinned.candidate])
+    return None
 
 
 def _explored(case: _Case, choice: Choice) -> tuple[int | None, float]:
@@ -322,6 +327,7 @@ def _terms(case: _Case, spilled: tuple[tuple[str, bool], ...]) -> Terms:
     table, situation, routing = case.table, case.situation, case.rulebook.policy.routing
     before = situation.conversation
     label, features, turn = case.reading.label, case.reading.features, case.reading.turn
+    insisted = case.caller.lane is not None or case.ruling.tiers == ("cheap",)
     every = np.ones(len(table), dtype=np.bool_)
     return Terms(
         authorised=table.at_providers(situation.authorised),
@@ -331,14 +337,8 @@ def _terms(case: _Case, spilled: tuple[tuple[str, bool], ...]) -> Terms:
         listed=np.array([model in case.limits.key.models for model in table.models], dtype=np.bool_)
         if case.limits.key.models
         else every,
-        cheap_judged=cheap_by_judgement(turn, label, features)
-        or case.caller.lane is not None
-        or case.ruling.tiers == ("cheap",),
-        barred="caller_history"
-        if situation.caller_need > BARRED_ABOVE
-        else "task_failing"
-        if situation.failing >= FAILING_FROM
-        else "",
+        cheap_judged=cheap_by_judgement(turn, label, features) or insisted,
+        barred="" if insisted else _barred(case),
         wait_counts=features.waiting,
         server=_server(case),
         switches=before.ledger if before else SwitchLedger(),
@@ -346,6 +346,17 @@ def _terms(case: _Case, spilled: tuple[tuple[str, bool], ...]) -> Terms:
         max_loss=routing.max_loss,
         max_slowdown=routing.max_slowdown,
     )
+
+
+def _barred(case: _Case) -> Literal["", "caller_history", "task_failing"]:
+    """Why no cheap model is to begin this task, whatever is known of it.
+
+    A user who asks once more has seen an answer fail: what they ask for again does not begin cheap.
+    """
+    if case.situation.caller_need > BARRED_ABOVE:
+        return "caller_history"
+    asked_again = case.reading.identity.new_task and "re_ask" in case.reading.signals
+    return "task_failing" if asked_again or case.situation.failing >= FAILING_FROM else ""
 
 
 def _outlook(case: _Case) -> Outlook:

@@ -43,6 +43,7 @@ FLAT_CODES: Final = (
     "breaker_open",
     "slower_than_cloud",
     "rule",
+    "provider_state",
     "not_proven",
     "judgement",
     "caller_history",
@@ -136,6 +137,7 @@ def choose(
     outlook: Outlook,
     *,
     offered: Flags | None = None,
+    unoffered: Literal["rule", "provider_state"] = "rule",
 ) -> Choice:
     """Pick among the entries of `table`.
 
@@ -147,13 +149,14 @@ def choose(
         terms: What else may not be.
         evidence: What is believed of each entry.
         outlook: What each entry is expected to cost and take.
-        offered: Entries to consider, where a rule names some; all by default.
+        offered: Entries to consider, where a rule or sealed state leaves only some; all by default.
+        unoffered: Why the others are not.
     """
     reasons = np.zeros(len(table), dtype=np.int16)
     _may_not(reasons, table, ruling, need, terms)
     _refuse(reasons, terms.spilled, "slower_than_cloud")
     if offered is not None:
-        _refuse(reasons, ~offered, "rule")
+        _refuse(reasons, ~offered, unoffered)
     considered = np.flatnonzero(reasons == 0)
     _not_good_enough(reasons, table, baseline, terms, evidence)
     _does_not_pay(reasons, table, baseline, terms, outlook)
