@@ -78,12 +78,13 @@ class _Preferred(NamedTuple):
     """The policy's candidate, and how it came to be."""
 
     candidate: Candidate
+    odds: tuple[tuple[Candidate, float], ...]
+    """All who might have been preferred here, `candidate` included, each with its probability; they sum to 1."""
     reason: str
     switch_point: str
     choice: Choice | None = None
     switch_pusd: int = 0
     switch_forced: bool = False
-    propensity: float = 1.0
     dropped: tuple[Rejection, ...] = ()
     spilled: tuple[tuple[str, bool], ...] = ()
 
@@ -129,9 +130,9 @@ def decide(rulebook: Rulebook, caller: Caller, reading: Reading, situation: Situ
     if lane is not None and found.candidate.lane != lane:
         raise _nothing_in(lane, found, case.ruling)
     mode = _mode(case)
-    routed, share = _arm(mode, rulebook.policy.routing.split, reading.identity.session_id)
     baseline = situation.baselines[0]
-    chosen = found.candidate if routed or limits.forbids(baseline) else baseline
+    share = 1.0 if limits.forbids(baseline) else _share(mode, rulebook.policy.routing.split)
+    chosen = found.candidate if drawn("split", reading.identity.session_id) < share else baseline
     plan = tuple(c for c in _plan(case, chosen) if (lane is None or c.lane == lane) and not limits.forbids(c))
     if not plan:
         raise limits.refusal(chosen)
@@ -144,7 +145,7 @@ def decide(rulebook: Rulebook, caller: Caller, reading: Reading, situation: Situ
         rejected=_rejected(found),
         ruling=case.ruling,
         reason=found.reason,
-        propensity=share * found.propensity if routed else share,
+        propensity=share * dict(found.odds).get(plan[0], 0.0) + (1 - share) * (plan[0] == baseline),
         switch_point=found.switch_point,
         switch_pusd=found.switch_pusd,
         switch_forced=found.switch_forced and found.switch_pusd > 0,
@@ -244,17 +245,19 @@ def _prefer(case: _Case) -> _Preferred:
         reason = "no_cheaper_candidate"
     if ruled is not None and case.rule and choice.preferred is not None and ruled[choice.preferred]:
         reason = case.rule.reason
-    explored, propensity = _explored(case, choice)
-    if explored is not None:
-        best, reason = explored, "explored"
+    odds = {best: 1.0}
+    if at_switch and case.reading.turn.kind != "continuation":
+        odds = _odds(choice, best, case.rulebook.policy.routing.explore)
+        explored = _explored(case, list(odds)[1:])
+        best, reason = (best, reason) if explored is None else (explored, "explored")
     return _Preferred(
         case.table.candidates[best],
+        tuple((case.table.candidates[at], share) for at, share in odds.items()),
         reason,
         at_switch,
         choice,
         switch_pusd=int(outlook.switch_pusd[best]),
         switch_forced=not choice.stays,
-        propensity=propensity,
         dropped=dropped,
         spilled=spilled,
     )
@@ -265,11 +268,9 @@ def _on_the_pin(case: _Case, pinned: Pin, terms: Terms, outlook: Outlook) -> _Pr
 
     What is sealed, thinking that only its maker can read, keeps an open tool loop with that maker.
     """
-    stays = _Preferred(pinned.candidate, "task_pin", "")
+    stays = _Preferred(pinned.candidate, ((pinned.candidate, 1.0),), "task_pin", "")
     if pinned.candidate.tier != "cheap" or pinned.escalation or case.situation.failing < FAILING_FROM:
         return stays
-    if drawn("hold_out", case.reading.identity.task_id) < HOLD_OUT:
-        return stays._replace(reason="held_out", propensity=HOLD_OUT)
     choice = choose(
         case.table,
         case.baseline,
@@ -283,14 +284,18 @@ def _on_the_pin(case: _Case, pinned: Pin, terms: Terms, outlook: Outlook) -> _Pr
     )
     if choice.preferred is None or case.table.cheap[choice.preferred]:
         return stays
+    above = case.table.candidates[choice.preferred]
+    odds = ((above, 1 - HOLD_OUT), (pinned.candidate, HOLD_OUT))
+    if drawn("hold_out", case.reading.identity.task_id) < HOLD_OUT:
+        return stays._replace(odds=odds, reason="held_out")
     return _Preferred(
-        case.table.candidates[choice.preferred],
+        above,
+        odds,
         "escalated",
         "failure_escalation",
         choice,
         switch_pusd=int(outlook.switch_pusd[choice.preferred]),
         switch_forced=True,
-        propensity=1 - HOLD_OUT,
     )
 
 
@@ -301,15 +306,18 @@ def _bound(case: _Case, pinned: Pin) -> Flags | None:
     return None
 
 
-def _explored(case: _Case, choice: Choice) -> tuple[int | None, float]:
-    """Another of those that may serve, for a small share of the tasks; with the probability of what was taken."""
-    share, others = case.rulebook.policy.routing.explore, choice.fit[1:]
-    if not share or not others:
-        return None, 1.0
+def _odds(choice: Choice, best: int, share: float) -> dict[int, float]:
+    """Position -> probability of being preferred: the best one first, then those that share the exploration."""
+    others = choice.fit[1:] if share else ()
+    return {best: 1 - share if others else 1.0, **{at: share / len(others) for at in others}}
+
+
+def _explored(case: _Case, others: Sequence[int]) -> int | None:
+    """Another of those that may serve, for a small share of the tasks."""
     identity = case.reading.identity
-    if drawn("explore", identity.session_id, identity.task_id) >= share:
-        return None, 1 - share
-    return others[int(drawn("which", identity.session_id, identity.task_id) * len(others))], share / len(others)
+    if not others or drawn("explore", identity.session_id, identity.task_id) >= case.rulebook.policy.routing.explore:
+        return None
+    return others[int(drawn("which", identity.session_id, identity.task_id) * len(others))]
 
 
 def _offered(case: _Case) -> Flags | None:
@@ -496,12 +504,9 @@ def _switch_point(case: _Case) -> str:
     return "cache_cold" if cold else ""
 
 
-def _arm(mode: Mode, split: float, session_id: str) -> tuple[bool, float]:
-    """Whether this session is routed, and with which probability it was: sticky, hashed, reproducible."""
-    if mode != "split":
-        return mode == "active", 1.0
-    routed = drawn("split", session_id) < split
-    return routed, split if routed else 1 - split
+def _share(mode: Mode, split: float) -> float:
+    """Share of the sessions that are routed: which ones is hashed, so that a session is or is not for ever."""
+    return split if mode == "split" else float(mode == "active")
 
 
 def drawn(*names: str) -> float:
