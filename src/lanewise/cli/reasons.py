@@ -32,7 +32,7 @@ REJECTION: Final = {
     "not_proven": "by what is known of both, it could be worse than the model that was named by more than is tolerated",
     "judgement": "nothing is known of how it does such work, and by judgement the work is too hard for its tier",
     "caller_history": "cheap models were often not enough for this caller's tasks of late",
-    "task_failing": "the task shows failures, which a cheap model is not to repeat",
+    "task_failing": "the task shows failures, or was asked for once more: a cheap model is not to repeat that",
     "slower_than_cloud": "somebody waits, and its queue is full or expected to make it later than the cloud",
     "too_slow": "somebody waits, and it is expected to take several times as long as the model that was named",
     "switch_promise": "moving there would leave a warm cache behind, and this session has spent what switches may cost",

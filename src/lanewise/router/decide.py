@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Final, NamedTuple, cast
+from typing import Final, Literal, NamedTuple, cast
 
 import msgspec
 import numpy as np
@@ -80,12 +80,13 @@ class _Preferred(NamedTuple):
     """The policy's candidate, and how it came to be."""
 
     candidate: Candidate
+    odds: tuple[tuple[Candidate, float], ...]
+    """All who might have been preferred here, `candidate` included, each with its probability; they sum to 1."""
     reason: str
     switch_point: str
     choice: Choice | None = None
     switch_pusd: int = 0
     switch_forced: bool = False
-    propensity: float = 1.0
     dropped: tuple[Rejection, ...] = ()
     spilled: tuple[tuple[str, bool], ...] = ()
 
@@ -140,9 +141,9 @@ def decide(rulebook: Rulebook, caller: Caller, reading: Reading, situation: Situ
     if lane is not None and found.candidate.lane != lane:
         raise _nothing_in(lane, found, case.ruling)
     mode = _mode(case)
-    routed, share = _arm(mode, rulebook.policy.routing.split, reading.identity.session_id)
     baseline = situation.baselines[0]
-    chosen = found.candidate if routed or limits.forbids(baseline) else baseline
+    share = 1.0 if limits.forbids(baseline) else _share(mode, rulebook.policy.routing.split)
+    chosen = found.candidate if drawn("split", reading.identity.session_id) < share else baseline
     plan = tuple(c for c in _plan(case, chosen) if (lane is None or c.lane == lane) and not limits.forbids(c))
     if not plan:
         raise limits.refusal(chosen)
@@ -155,7 +156,7 @@ def decide(rulebook: Rulebook, caller: Caller, reading: Reading, situation: Situ
         rejected=_rejected(found),
         ruling=case.ruling,
         reason=found.reason,
-        propensity=share * found.propensity if routed else share,
+        propensity=share * dict(found.odds).get(plan[0], 0.0) + (1 - share) * (plan[0] == baseline),
         switch_point=found.switch_point,
         switch_pusd=found.switch_pusd,
         switch_forced=found.switch_forced and found.switch_pusd > 0,
@@ -255,6 +256,7 @@ def _prefer(case: _Case) -> _Preferred:
         if not why:
             return _Preferred(
                 case.table.candidates[server],
+                ((case.table.candidates[server], 1.0),),
                 reason="sealed",
                 switch_point="",
                 choice=choice,
@@ -267,18 +269,21 @@ def _prefer(case: _Case) -> _Preferred:
         reason = "no_cheaper_candidate"
     if ruled is not None and case.rule and choice.preferred is not None and ruled[choice.preferred]:
         reason = case.rule.reason
-    explored, propensity = _explored(case, choice)
-    if explored is not None:
-        best = explored
-        reason = "explored"
+    odds = {best: 1.0}
+    if at_switch and case.reading.turn.kind != "continuation":
+        odds = _odds(choice, best, case.rulebook.policy.routing.explore)
+        explored = _explored(case, list(odds)[1:])
+        if explored is not None:
+            best = explored
+            reason = "explored"
     return _Preferred(
         case.table.candidates[best],
+        tuple((case.table.candidates[at], share) for at, share in odds.items()),
         reason,
         at_switch,
         choice,
         switch_pusd=int(outlook.switch_pusd[best]),
         switch_forced=not choice.stays,
-        propensity=propensity,
         dropped=dropped,
         spilled=queued.looked,
     )
@@ -289,11 +294,9 @@ def _on_the_pin(case: _Case, pinned: Pin, terms: Terms, outlook: Outlook) -> _Pr
 
     What is sealed, thinking that only its maker can read, keeps an open tool loop with that maker.
     """
-    stays = _Preferred(pinned.candidate, reason="task_pin", switch_point="")
+    stays = _Preferred(pinned.candidate, ((pinned.candidate, 1.0),), reason="task_pin", switch_point="")
     if pinned.candidate.tier != "cheap" or pinned.escalation or case.situation.failing < FAILING_FROM:
         return stays
-    if drawn("hold_out", case.reading.identity.task_id) < HOLD_OUT:
-        return stays._replace(reason="held_out", propensity=HOLD_OUT)
     if case.reading.features.previous_response:
         terms = terms._replace(readers=case.table.at_vendor(case.table.positions[pinned.candidate]))
     choice = choose(
@@ -305,28 +308,35 @@ def _on_the_pin(case: _Case, pinned: Pin, terms: Terms, outlook: Outlook) -> _Pr
         case.evidence,
         outlook,
     )
-    if choice.preferred is None:
+    if choice.preferred is None or case.table.cheap[choice.preferred]:
         return stays
+    above = case.table.candidates[choice.preferred]
+    odds = ((above, 1 - HOLD_OUT), (pinned.candidate, HOLD_OUT))
+    if drawn("hold_out", case.reading.identity.task_id) < HOLD_OUT:
+        return stays._replace(odds=odds, reason="held_out")
     return _Preferred(
-        case.table.candidates[choice.preferred],
+        above,
+        odds,
         reason="escalated",
         switch_point="failure_escalation",
         choice=choice,
         switch_pusd=int(outlook.switch_pusd[choice.preferred]),
         switch_forced=True,
-        propensity=1 - HOLD_OUT,
     )
 
 
-def _explored(case: _Case, choice: Choice) -> tuple[int | None, float]:
-    """Another of those that may serve, for a small share of the tasks; with the probability of what was taken."""
-    share, others = case.rulebook.policy.routing.explore, choice.fit[1:]
-    if not share or not others:
-        return None, 1.0
+def _odds(choice: Choice, best: int, share: float) -> dict[int, float]:
+    """Position -> probability of being preferred: the best one first, then those that share the exploration."""
+    others = choice.fit[1:] if share else ()
+    return {best: 1 - share if others else 1.0, **{at: share / len(others) for at in others}}
+
+
+def _explored(case: _Case, others: Sequence[int]) -> int | None:
+    """Another of those that may serve, for a small share of the tasks."""
     identity = case.reading.identity
-    if drawn("explore", identity.session_id, identity.task_id) >= share:
-        return None, 1 - share
-    return others[int(drawn("which", identity.session_id, identity.task_id) * len(others))], share / len(others)
+    if not others or drawn("explore", identity.session_id, identity.task_id) >= case.rulebook.policy.routing.explore:
+        return None
+    return others[int(drawn("which", identity.session_id, identity.task_id) * len(others))]
 
 
 def _offered(case: _Case) -> Flags | None:
@@ -344,10 +354,10 @@ def _terms(case: _Case, queued: _Queued) -> Terms:
     table, situation, routing = case.table, case.situation, case.rulebook.policy.routing
     before = situation.conversation
     label, features, turn = case.reading.label, case.reading.features, case.reading.turn
+    insisted = case.caller.lane is not None or case.ruling.tiers == ("cheap",)
     every = np.ones(len(table), dtype=np.bool_)
-    maker = _server(case)
     return Terms(
-        readers=table.at_vendor(case.baseline if maker is None else maker) if features.sealed else every,
+        readers=table.at_vendor(_maker(case)) if features.sealed else every,
         authorised=table.at_providers(situation.authorised),
         unavailable=table.at_providers(situation.unavailable),
         spilled=table.at_providers(queued.past),
@@ -355,14 +365,8 @@ def _terms(case: _Case, queued: _Queued) -> Terms:
         listed=np.array([model in case.limits.key.models for model in table.models], dtype=np.bool_)
         if case.limits.key.models
         else every,
-        cheap_judged=cheap_by_judgement(turn, label, features)
-        or case.caller.lane is not None
-        or case.ruling.tiers == ("cheap",),
-        barred="caller_history"
-        if situation.caller_need > BARRED_ABOVE
-        else "task_failing"
-        if situation.failing >= FAILING_FROM
-        else "",
+        cheap_judged=cheap_by_judgement(turn, label, features) or insisted,
+        barred="" if insisted else _barred(case),
         wait_counts=features.waiting,
         server=_server(case),
         switches=before.ledger if before else SwitchLedger(),
@@ -370,6 +374,17 @@ def _terms(case: _Case, queued: _Queued) -> Terms:
         max_loss=routing.max_loss,
         max_slowdown=routing.max_slowdown,
     )
+
+
+def _barred(case: _Case) -> Literal["", "caller_history", "task_failing"]:
+    """Why no cheap model is to begin this task, whatever is known of it.
+
+    A user who asks once more has seen an answer fail: what they ask for again does not begin cheap.
+    """
+    if case.situation.caller_need > BARRED_ABOVE:
+        return "caller_history"
+    asked_again = case.reading.identity.new_task and "re_ask" in case.reading.signals
+    return "task_failing" if asked_again or case.situation.failing >= FAILING_FROM else ""
 
 
 def _outlook(case: _Case) -> Outlook:
@@ -452,6 +467,15 @@ def _least(seconds: Numbers) -> float | None:
     return float(known.min()) if len(known) else None
 
 
+def _maker(case: _Case) -> int:
+    """Who has sealed what the conversation holds, as far as is known: who serves its task, or served the one before."""
+    pinned = case.situation.pin
+    if pinned is not None and pinned.candidate in case.table.positions:
+        return case.table.positions[pinned.candidate]
+    server = _server(case)
+    return case.baseline if server is None else server
+
+
 def _server(case: _Case) -> int | None:
     """Who served the conversation last, if it is still there."""
     before = case.situation.conversation
@@ -513,12 +537,9 @@ def _switch_point(case: _Case) -> str:
     return "cache_cold" if cold else ""
 
 
-def _arm(mode: Mode, split: float, session_id: str) -> tuple[bool, float]:
-    """Whether this session is routed, and with which probability it was: sticky, hashed, reproducible."""
-    if mode != "split":
-        return mode == "active", 1.0
-    routed = drawn("split", session_id) < split
-    return routed, split if routed else 1 - split
+def _share(mode: Mode, split: float) -> float:
+    """Share of the sessions that are routed: which ones is hashed, so that a session is or is not for ever."""
+    return split if mode == "split" else float(mode == "active")
 
 
 def drawn(*names: str) -> float:

@@ -107,6 +107,7 @@ class Run:
     async def _step_up(self, held: Held, sink: Sink) -> None:
         """Ask the frontier after a refusal; where that fails, an answer that a check refused is better than none."""
         cheap, number = self.served, len(self._trail.attempts)
+        self.served = None  # a client that leaves now was served by nobody
         try:
             await self._attempt(self._cascade.above, sink, last=True)
         except LanewiseError:
@@ -150,8 +151,9 @@ class Run:
                 return None
             refuses = self._cascade.refusal if check and self._cascade.checks(reached.candidate) else None
             return await self._relay.whole(answer, sink, self._whole_headers, idle_s, refuses=refuses)
-        except LanewiseError:
+        except LanewiseError as error:
             reached.broke(self._now())
+            self._trail.end(reached.number, error=error.code)
             raise
 
     async def _refuse(self, error: LanewiseError, sink: Sink) -> None:
