@@ -137,7 +137,7 @@ class Beliefs:
         """Learn how fast an endpoint was, how much the model wrote, and whether it failed."""
         at_s = result.at.timestamp()
         self._speed.add(self._endpoints.of(_endpoint(result.candidate)), result, at_s)
-        if result.output_tokens:
+        if result.output_tokens and not result.failed:
             cell = self._cell(result.skill, result.band)
             cell.wrote(self._models.of(result.candidate.model), result.output_tokens)
 
@@ -267,6 +267,7 @@ class _Speed:
         self._first_s = np.full(MAX_NAMES + 1, np.nan)
         self._per_s = np.full(MAX_NAMES + 1, np.nan)
         self._measured = np.zeros(MAX_NAMES + 1)
+        self._decoded = np.zeros(MAX_NAMES + 1)
         self._at_s = np.full(MAX_NAMES + 1, -np.inf)
         self._failing = np.zeros(MAX_NAMES + 1)
         self._failing_at_s = np.zeros(MAX_NAMES + 1)
@@ -279,8 +280,8 @@ class _Speed:
         if result.first_token_s is None or result.failed:
             return
         if at_s - self._at_s[endpoint] > SPEED_STALE_S:
-            self._measured[endpoint] = 0
-            self._per_s[endpoint] = np.nan
+            self._measured[endpoint] = self._decoded[endpoint] = 0
+            self._first_s[endpoint] = self._per_s[endpoint] = np.nan
         self._measured[endpoint] += 1
         self._at_s[endpoint] = max(at_s, float(self._at_s[endpoint]))
         slower = result.first_token_s > self._first_s[endpoint]
@@ -289,7 +290,8 @@ class _Speed:
         else:
             _average(self._first_s, endpoint, result.first_token_s, self._measured[endpoint])
         if result.tokens_per_s is not None:
-            _average(self._per_s, endpoint, result.tokens_per_s, self._measured[endpoint])
+            self._decoded[endpoint] += 1
+            _average(self._per_s, endpoint, result.tokens_per_s, self._decoded[endpoint])
 
     def now(self, endpoints: npt.NDArray[np.intp], at_s: float) -> tuple[Numbers, Numbers, Numbers]:
         """First token, tokens per second and failure rate of `endpoints` at `at_s`."""

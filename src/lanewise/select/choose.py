@@ -27,7 +27,7 @@ Z_ONE_SIDED_95: Final = 1.6449
 """Quantile of the standard normal distribution: one-sided, 95 %."""
 
 QUOTES: Final = 8
-"""Candidates whose numbers are kept with a decision, the best ones and the baseline."""
+"""Cheapest candidates whose numbers are kept with a decision, beside those of the preferred one and the baseline."""
 
 FLAT_CODES: Final = (
     "",
@@ -177,7 +177,7 @@ def choose(
         fit=tuple(order.tolist()),
         stays=stays,
         rejected=table.rejections(reasons, _words(ruling)),
-        quotes=_quotes(table, considered, baseline, evidence, outlook),
+        quotes=_quotes(table, considered, (baseline,) if best is None else (best, baseline), evidence, outlook),
     )
 
 
@@ -214,7 +214,7 @@ def unable(
     return _words(kept)[code]
 
 
-STANDING: Final = frozenset({"caller_lane", "skill_policy", "key_policy", "residency", "rule", "budget_spent"})
+STANDING: Final = frozenset({"caller_lane", "skill_policy", "key_policy", "residency", "rule_policy", "budget_spent"})
 """Why a lane can be refused to a task under way: somebody's word, not the state of a queue."""
 
 
@@ -295,10 +295,10 @@ def _words(ruling: LaneRuling) -> tuple[str, ...]:
 
 
 def _quotes(
-    table: Table, considered: npt.NDArray[np.intp], baseline: int, evidence: Evidence, outlook: Outlook
+    table: Table, considered: npt.NDArray[np.intp], wanted: tuple[int, ...], evidence: Evidence, outlook: Outlook
 ) -> tuple[Quote, ...]:
-    best = considered[np.argsort(outlook.total_pusd[considered], kind="stable")][:QUOTES].tolist()
-    positions = best if baseline in best else [*best, baseline]
+    cheapest = considered[np.argsort(outlook.total_pusd[considered], kind="stable")][:QUOTES].tolist()
+    positions = list(dict.fromkeys([*cheapest, *wanted]))
     low = lower_bound(evidence.success[positions], evidence.weight[positions])
     rows = zip(
         positions,
