@@ -34,6 +34,7 @@ REJECTION: Final = {
     "caller_history": "cheap models were often not enough for this caller's tasks of late",
     "task_failing": "the task shows failures, or was asked for once more: a cheap model is not to repeat that",
     "slower_than_cloud": "somebody waits, and its queue is full or expected to make it later than the cloud",
+    "unreliable": "at least a fifth of its latest calls failed",
     "too_slow": "somebody waits, and it is expected to take several times as long as the model that was named",
     "switch_promise": "moving there would leave a warm cache behind, and this session has spent what switches may cost",
     "context_window": "prompt and largest answer together do not fit its context window",
