@@ -99,7 +99,8 @@ def test_every_error_code_is_documented():
 # Where reason codes are made: file, and the functions whose returned, yielded or passed words are codes.
 EMITTERS = {
     "route/lanes.py": {"allowed_lanes", "_guesses", "_not_batchable"},
-    "router/decide.py": {"decide", "_prefer", "_on_the_pin", "_switch_point"},
+    "router/decide.py": {"decide"},
+    "router/prefer.py": {"prefer", "_on_the_pin", "_switch_point"},
     "router/router.py": {"decide"},
 }
 CODE = re.compile(r"[a-z]+(?:_[a-z]+)*")

@@ -101,7 +101,7 @@ def bound(mean: Number, weight: Number, *, z: float = Z_95) -> Number:
     n = np.maximum(weight, _ALMOST_NOTHING)
     square = z * z / n
     spread = z * np.sqrt(mean * (1 - mean) / n + square / (4 * n))
-    least: Number = np.where(weight <= 0, 0.0, np.maximum(0.0, (mean + square / 2 - spread) / (1 + square)))
+    least: Number = np.maximum(0.0, (mean + square / 2 - spread) / (1 + square)) * (weight > 0)
     return least
 
 
