@@ -99,15 +99,21 @@ def test_a_price_that_rises_on_a_day_does_so_at_midnight():
     assert table.rates(1000, later(midnight)).input.tolist() == [2000]
 
 
-def test_prices_are_looked_up_once_a_minute_and_size_class_and_not_kept_for_ever():
+def test_prices_are_looked_up_once_a_size_class_while_no_clock_moves_them_and_not_kept_for_ever():
     table = Table([entry_of(candidate_of(), PRICE)])
     first = table.rates(1000, NOW)
-    assert table.rates(200_000, later(59.9)) is first
+    assert table.rates(200_000, later(1e9)) is first
     assert table.rates(200_001, NOW) is not first
-    assert table.rates(1000, later(60)) is not first
+    clocked = Table([entry_of(candidate_of(), BY_CLOCK)])
+    first = clocked.rates(1000, NOW)
+    assert clocked.rates(1000, later(59.9)) is first
+    assert clocked.rates(1000, later(60)) is not first
     for minute in range(500):
-        table.rates(1000, later(60 * minute))
-    assert len(table._rates) <= 32
+        clocked.rates(1000, later(60 * minute))
+    assert len(clocked._rates) <= 32
+    risen = Table([entry_of(candidate_of(), price_of(BASE, rises=(Rise(since=later(DAY_S).date(), factor=2),)))])
+    assert risen.rates(1000, later(14.9 * 3600)) is risen.rates(1000, NOW)  # 23:54 of the same UTC day
+    assert risen.rates(1000, later(15 * 3600)).input[0] == 2 * risen.rates(1000, NOW).input[0]
 
 
 _PRICES = st.sampled_from([PRICE, BY_CLOCK, price_of(LONG, flex=FLEX), None])

@@ -15,7 +15,7 @@ from lanewise.journey import Candidate, Rejection
 from lanewise.route import cheap_by_judgement
 from lanewise.router.case import Case, maker_of, server_of
 from lanewise.router.outlook import Queued, outlook_of, queued_of
-from lanewise.select import BARRED_ABOVE, Choice, Flags, Outlook, Pin, SwitchLedger, Terms, choose, unable
+from lanewise.select import BARRED_ABOVE, Choice, Flags, Outlook, Pin, SwitchLedger, Table, Terms, choose, unable
 
 HOLD_OUT: Final = 0.2
 """Share of the tasks with failures that are not moved up: about 43 % of failing loops recover alone (PEERS.md on the
@@ -28,18 +28,21 @@ FAILING_FROM: Final = 0.7
 class Odds(NamedTuple):
     """Who might have been preferred here, with which probability; over all of them it sums to 1."""
 
-    first: Candidate
+    table: Table
+    first: int
+    """Position of the one that would be without a draw."""
     share: float = 1.0
     """Of `first`."""
-    others: tuple[Candidate, ...] = ()
+    others: tuple[int, ...] = ()
     each: float = 0.0
     """Of each of the others."""
 
     def of(self, candidate: Candidate) -> float:
         """The probability of `candidate`."""
-        if candidate == self.first:
+        at = self.table.positions.get(candidate)
+        if at == self.first:
             return self.share
-        return self.each if candidate in self.others else 0.0
+        return self.each if at in self.others else 0.0
 
 
 class Preferred(NamedTuple):
@@ -80,7 +83,7 @@ def prefer(case: Case) -> Preferred:
         if not why:
             return Preferred(
                 case.table.candidates[server],
-                Odds(case.table.candidates[server]),
+                Odds(case.table, server),
                 reason="sealed",
                 switch_point="",
                 choice=choice,
@@ -93,7 +96,7 @@ def prefer(case: Case) -> Preferred:
         reason = "no_cheaper_candidate"
     if ruled is not None and case.rule and choice.preferred is not None and ruled[choice.preferred]:
         reason = case.rule.reason
-    odds = Odds(case.table.candidates[best])
+    odds = Odds(case.table, best)
     if at_switch and case.reading.turn.kind != "continuation":
         odds = _odds(case, choice, best)
         explored = _explored(case, choice.fit[1:])
@@ -118,7 +121,9 @@ def _on_the_pin(case: Case, pinned: Pin, terms: Terms, outlook: Outlook) -> Pref
 
     What is sealed, thinking that only its maker can read, keeps an open tool loop with that maker.
     """
-    stays = Preferred(pinned.candidate, Odds(pinned.candidate), reason="task_pin", switch_point="")
+    stays = Preferred(
+        pinned.candidate, Odds(case.table, case.table.positions[pinned.candidate]), reason="task_pin", switch_point=""
+    )
     if pinned.candidate.tier != "cheap" or pinned.escalation or case.situation.failing < FAILING_FROM:
         return stays
     choice = choose(
@@ -133,7 +138,7 @@ def _on_the_pin(case: Case, pinned: Pin, terms: Terms, outlook: Outlook) -> Pref
     if choice.preferred is None or case.table.cheap[choice.preferred]:
         return stays
     above = case.table.candidates[choice.preferred]
-    odds = Odds(above, 1 - HOLD_OUT, (pinned.candidate,), HOLD_OUT)
+    odds = Odds(case.table, choice.preferred, 1 - HOLD_OUT, (case.table.positions[pinned.candidate],), HOLD_OUT)
     if drawn("hold_out", case.reading.identity.task_id) < HOLD_OUT:
         return stays._replace(odds=odds, reason="held_out")
     return Preferred(
@@ -149,11 +154,10 @@ def _on_the_pin(case: Case, pinned: Pin, terms: Terms, outlook: Outlook) -> Pref
 
 def _odds(case: Case, choice: Choice, best: int) -> Odds:
     """Those that may serve, exploration included."""
-    share = case.rulebook.policy.routing.explore
-    others = tuple([case.table.candidates[at] for at in choice.fit[1:]]) if share else ()
-    if not others:
-        return Odds(case.table.candidates[best])
-    return Odds(case.table.candidates[best], 1 - share, others, share / len(others))
+    share, others = case.rulebook.policy.routing.explore, choice.fit[1:]
+    if not share or not others:
+        return Odds(case.table, best)
+    return Odds(case.table, best, 1 - share, others, share / len(others))
 
 
 def _explored(case: Case, others: Sequence[int]) -> int | None:

@@ -161,7 +161,8 @@ def choose(
     if offered is not None:
         _refuse(reasons, ~offered, "rule")
     considered = np.flatnonzero(reasons == 0)
-    _not_good_enough(reasons, table, baseline, terms, evidence)
+    low = bound(evidence.success, evidence.weight)
+    _not_good_enough(reasons, table, baseline, terms, evidence, low)
     outlook = _with_escalation(outlook, baseline, evidence)
     _does_not_pay(reasons, table, baseline, terms, outlook)
     fit = np.flatnonzero(reasons == 0)
@@ -181,7 +182,7 @@ def choose(
         fit=tuple(order.tolist()),
         stays=stays,
         rejected=table.rejections(reasons, _words(ruling)),
-        quotes=_quotes(table, considered, (baseline,) if best is None else (best, baseline), evidence, outlook),
+        quotes=_quotes(table, considered, (baseline,) if best is None else (best, baseline), evidence, low, outlook),
     )
 
 
@@ -244,7 +245,7 @@ def _may_not(reasons: npt.NDArray[np.int16], table: Table, ruling: LaneRuling, n
 
 
 def _not_good_enough(
-    reasons: npt.NDArray[np.int16], table: Table, baseline: int, terms: Terms, evidence: Evidence
+    reasons: npt.NDArray[np.int16], table: Table, baseline: int, terms: Terms, evidence: Evidence, low: Numbers
 ) -> None:
     """Not inferior by evidence of both, otherwise by judgement of the tier."""
     kept = reasons[baseline]
@@ -252,7 +253,7 @@ def _not_good_enough(
     if known[baseline]:
         floor = evidence.success[baseline] - terms.max_loss
         with np.errstate(invalid="ignore"):
-            short = bound(evidence.success, evidence.weight) < floor
+            short = low < floor
         _refuse(reasons, known & short, "not_proven")
     else:
         known = np.zeros(len(table), dtype=np.bool_)
@@ -287,7 +288,8 @@ def _does_not_pay(reasons: npt.NDArray[np.int16], table: Table, baseline: int, t
 
 
 def _refuse(reasons: npt.NDArray[np.int16], which: Flags, code: str) -> None:
-    reasons[(reasons == 0) & which] = _CODE[code]
+    if which.any():
+        reasons[(reasons == 0) & which] = _CODE[code]
 
 
 def _words(ruling: LaneRuling) -> tuple[str, ...]:
@@ -297,33 +299,29 @@ def _words(ruling: LaneRuling) -> tuple[str, ...]:
 
 
 def _quotes(
-    table: Table, considered: npt.NDArray[np.intp], wanted: tuple[int, ...], evidence: Evidence, outlook: Outlook
+    table: Table,
+    considered: npt.NDArray[np.intp],
+    wanted: tuple[int, ...],
+    evidence: Evidence,
+    low: Numbers,
+    outlook: Outlook,
 ) -> tuple[Quote, ...]:
     cheapest = considered[np.argsort(outlook.total_pusd[considered], kind="stable")][:QUOTES].tolist()
-    positions = list(dict.fromkeys([*cheapest, *wanted]))
-    low = bound(evidence.success[positions], evidence.weight[positions])
-    rows = zip(
-        positions,
-        outlook.total_pusd[positions].tolist(),
-        table.unpriced[positions].tolist(),
-        _rounded(evidence.success[positions]),
-        _rounded(low),
-        np.round(evidence.weight[positions], 1).tolist(),
-        _rounded(outlook.completion_s[positions]),
-        strict=True,
-    )
-    return tuple(
-        Quote(
-            candidate=table.candidates[at],
-            total_pusd=None if unpriced else total,
-            success=success,
-            success_low=None if success is None else least,
-            weight=weight,
-            completion_s=takes_s,
-        )
-        for at, total, unpriced, success, least, weight, takes_s in rows
+    positions = dict.fromkeys([*cheapest, *wanted])
+    return tuple([_quote(table, at, evidence, low, outlook) for at in positions])
+
+
+def _quote(table: Table, at: int, evidence: Evidence, low: Numbers, outlook: Outlook) -> Quote:
+    success = _rounded(evidence.success.item(at))
+    return Quote(
+        candidate=table.candidates[at],
+        total_pusd=None if table.unpriced[at] else outlook.total_pusd.item(at),
+        success=success,
+        success_low=None if success is None else _rounded(low.item(at)),
+        weight=round(evidence.weight.item(at), 1),
+        completion_s=_rounded(outlook.completion_s.item(at)),
     )
 
 
-def _rounded(values: Numbers) -> list[float | None]:
-    return [None if value != value else value for value in np.round(values, 4).tolist()]  # noqa: PLR0124 - NaN
+def _rounded(number: float) -> float | None:
+    return None if number != number else round(number, 4)  # noqa: PLR0124 - NaN is unlike itself
