@@ -268,6 +268,7 @@ def need(experience: Experience, caller: Caller = ANN, **read: Any) -> float:
         (({"failing": 0.51},), True),
         (({"failing": 0.35}, {"failing": 0.35}), True),
         (({"served": BIG, "reason": "escalated"},), True),
+        (({"served": BIG, "reason": "escalated"}, {"served": BIG, "reason": "task_pin"}), True),
         (({"reason": "held_out"},), False),
         (({"served": BIG},), False),  # stood in because of an outage
     ],
@@ -428,6 +429,20 @@ def test_each_attempt_teaches_its_own_endpoint():
     found = evidence(taught(call_of(served=SPARE, attempts=attempts)))
     assert (of(found.failure_rate, BIG), of(found.failure_rate, SPARE)) == (pytest.approx(0.1), 0.0)
     assert of(found.first_token_s, SPARE) == 2.0
+
+
+def test_a_refusal_that_came_at_once_does_not_make_an_endpoint_fast():
+    attempts = (tried(BIG, status=429, first_byte_us=20_000, duration_us=2_000_000), tried(SPARE, number=2))
+    found = evidence(taught(call_of(served=SPARE, attempts=attempts, usage=Usage(output_tokens=200))))
+    assert np.isnan([of(found.first_token_s, BIG), of(found.tokens_per_s, BIG)]).all()
+    assert (of(found.first_token_s, SPARE), of(found.tokens_per_s, SPARE)) == (1.0, 50.0)
+
+
+def test_the_tokens_of_an_answer_are_not_those_of_a_try_before_it():
+    attempts = (tried(SMALL, refused_by="truncated"), tried(BIG, number=2))
+    found = evidence(taught(call_of(served=BIG, attempts=attempts, usage=Usage(output_tokens=200))))
+    assert of(found.first_token_s, SMALL) == 1.0
+    assert np.isnan([of(found.tokens_per_s, SMALL), of(found.output_tokens, SMALL)]).all()
 
 
 # -- odd records and bounds -------------------------------------------------------------------------------

@@ -141,7 +141,10 @@ class Experience:
         if attempt.error in {"client_left", LOST}:
             return
         failed = attempt.status is None or attempt.status >= 500 or attempt.error in {"stream_cut", "idle_timeout"}
-        first_us = attempt.first_byte_us if call.stream else None  # a whole answer comes at once, prefill and decoding
+        began = (
+            call.stream and attempt.status is not None and attempt.status < 400
+        )  # errors and whole answers come at once
+        first_us = attempt.first_byte_us if began else None
         first_s = None if first_us is None or first_us < 0 else first_us / 1e6
         tokens = usage.output_tokens if usage else None
         per_s = None
