@@ -438,6 +438,13 @@ def test_a_refusal_that_came_at_once_does_not_make_an_endpoint_fast():
     assert (of(found.first_token_s, SPARE), of(found.tokens_per_s, SPARE)) == (1.0, 50.0)
 
 
+@pytest.mark.parametrize("changes", [{"first_byte_us": -1}, {"first_byte_us": 9_000_000}, {"duration_us": -1}])
+def test_times_that_cannot_be_teach_no_speed(changes: dict[str, Any]):
+    found = evidence(taught(call_of(attempts=(tried(**changes),), usage=Usage(output_tokens=200))))
+    assert np.isnan(of(found.tokens_per_s, BIG))
+    assert np.isnan(of(found.first_token_s, BIG)) == ("first_byte_us" in changes and changes["first_byte_us"] < 0)
+
+
 def test_the_tokens_of_an_answer_are_not_those_of_a_try_before_it():
     attempts = (tried(SMALL, refused_by="truncated"), tried(BIG, number=2))
     found = evidence(taught(call_of(served=BIG, attempts=attempts, usage=Usage(output_tokens=200))))
