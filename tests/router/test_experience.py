@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from router_kit import NOW, candidate, reading_of, world_of
 
-from lanewise.classify.signals import CUT_STOPS, REFUSAL_STOPS
 from lanewise.journey import (
     Attempt,
     Caller,
@@ -186,7 +185,11 @@ def test_other_signs_in_a_first_call_count_against_nobody():
     assert success(experience) == (0.9, 2)
 
 
-@pytest.mark.parametrize("stop", sorted(CUT_STOPS | REFUSAL_STOPS))
+CUT = ["max_tokens", "length", "max_output_tokens", "MAX_TOKENS", "model_context_window_exceeded", "incomplete"]
+REFUSED = ["refusal", "content_filter", "SAFETY", "PROHIBITED_CONTENT", "RECITATION"]
+
+
+@pytest.mark.parametrize("stop", [*CUT, *REFUSED])
 def test_an_answer_that_was_cut_or_refused_counts_a_third(stop: str):
     assert success(taught(call_of(new=True, stop=stop), NEXT)) == (round(0.9 * 0.65, 5), 1)
 

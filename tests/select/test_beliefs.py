@@ -18,12 +18,12 @@ from lanewise.select.beliefs import (
     HALF_LIFE_S,
     HEAVY_FROM,
     MAX_NAMES,
-    SHRINK,
     SPEED_STALE_S,
     posterior,
 )
 from lanewise.select.priors import Measured, Row
 from lanewise.select.priors import Table as PriorTable
+from lanewise.select.shrink import STRENGTH
 
 BIG, SMALL, STRANGER = candidate_of("big"), candidate_of("small"), candidate_of("stranger")
 LOCAL = candidate_of("own", "gpu", lane="local")
@@ -145,7 +145,7 @@ def test_own_counts_are_shrunk_to_the_prior_with_the_weight_of_twenty_tasks(good
     found = posterior(
         np.array([good, 0.5 * million]), np.array([tried, million]), np.array([0.5, 0.5]), np.array([True, True])
     )
-    assert SHRINK == 20
+    assert STRENGTH == 20
     assert found[0] == pytest.approx((good + 20 * 0.5) / (tried + 20), abs=2e-4)
 
 

@@ -7,6 +7,7 @@ candidate to go to. One step, once. What the checks see and miss stands in `veri
 from __future__ import annotations
 
 from lanewise.journey import Candidate, Decision, Reading, Request, Usage
+from lanewise.router.bugs import tell
 from lanewise.verify import checked
 from lanewise.wire.answer import answer_of
 from lanewise.wire.asked import asked_of
@@ -30,7 +31,17 @@ class Cascade:
         return self._applies and candidate.tier == "cheap"
 
     def refusal(self, body: bytes, usage: Usage | None) -> str:
-        """Name of the check that refuses the answer in `body`; empty where all let it pass or nothing can be told."""
+        """Name of the check that refuses the answer in `body`; empty where all let it pass or nothing can be told.
+
+        A bug in a check costs the check, never the answer.
+        """
+        try:
+            return self._refused_by(body, usage)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the answer comes first
+            tell("checking an answer failed with %s; it is passed on", error)
+            return ""
+
+    def _refused_by(self, body: bytes, usage: Usage | None) -> str:
         answer = answer_of(self._request.dialect, body)
         if answer is None:
             return ""

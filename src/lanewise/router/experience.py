@@ -10,7 +10,7 @@ import datetime as dt
 from collections import OrderedDict
 from typing import Final
 
-from lanewise.classify.signals import CUT_STOPS, REFUSAL_STOPS
+from lanewise.classify.signals import of_stop
 from lanewise.journey import Attempt, Caller, CallRecord, Candidate, Reading, Skill, Usage
 from lanewise.select import (
     Band,
@@ -197,7 +197,7 @@ class Experience:
         task.calls += 1
         if not call.reading.identity.new_task:
             task.failing = 1 - (1 - task.failing) * (1 - call.reading.failing)
-        if call.outcome.stop_reason in CUT_STOPS | REFUSAL_STOPS:
+        if of_stop(call.outcome.stop_reason) is not None:
             task.failing = 1 - (1 - task.failing) * (1 - _BAD_STOP)
         task.escalation = task.escalation or call.decision.reason == "escalated"
         self._tasks[session_id] = task

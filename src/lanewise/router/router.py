@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import logging
 import random
-import traceback
 from collections.abc import Callable
 from typing import Literal, Protocol
 
@@ -15,6 +13,7 @@ import msgspec
 from lanewise.classify import Classifier
 from lanewise.errors import LanewiseError
 from lanewise.journey import Caller, CallRecord, Features, Identity, Reading, Request, SkillLabel, Turn
+from lanewise.router.bugs import tell
 from lanewise.router.decide import Decided, decide, unrouted
 from lanewise.router.experience import Experience
 from lanewise.router.opinions import ask
@@ -24,8 +23,6 @@ from lanewise.router.spending import Spending
 from lanewise.router.world import Conditions, World
 from lanewise.select import Pin, Pins, WarmPrefixes, path_of
 from lanewise.upstream import Dispatcher, Health, QueueWatch, Sink, Transport
-
-log = logging.getLogger("lanewise")
 
 _NOT_ROUTED = frozenset({"not_routed", "caller_pin", "routing_error"})
 """Reasons of decisions in which the skill had no say."""
@@ -118,11 +115,11 @@ class Router:
         except LanewiseError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer comes first
-            _tell("routing failed with %s; the baseline serves", error)
+            tell("routing failed with %s; the baseline serves", error)
             self._recorder.routing_failed()
             baselines = tuple(entry.candidate for entry in self.world.baselines(request, caller))
             limits = self.world.limits(caller, self._spent_pusd(caller))
-            decision = unrouted(caller, request.model, baselines, "routing_error", limits)
+            decision = unrouted(caller, request.model, baselines, reason="routing_error", limits=limits)
             return Decided(_blank_reading(request), decision, None)
 
     def _decided(self, request: Request, caller: Caller, reading: Reading, world: World, now: dt.datetime) -> Decided:
@@ -136,8 +133,7 @@ class Router:
         )
         situation = world.situation(request, caller, reading, conditions, self._experience)
         decision = decide(world.rulebook, caller, reading, situation)
-        if reading.features.waiting:
-            self._queues.looked(dict(decision.spilled))
+        self._queues.looked(dict(decision.spilled))
         if decision.reason not in _NOT_ROUTED:
             before = conditions.pin.escalation if conditions.pin else ""
             escalation = _ESCALATIONS.get(decision.reason, before)
@@ -175,7 +171,7 @@ class Router:
         except LanewiseError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer comes first
-            _tell("a second opinion failed with %s; the first decision stands", error)
+            tell("a second opinion failed with %s; the first decision stands", error)
             return first
 
     async def carry_out(
@@ -238,7 +234,7 @@ class Router:
             entry = self.world.catalog.entry_of(server) if server else None
             self._experience.learn(call, vendor=entry.vendor if entry else "")
         except Exception as error:  # noqa: BLE001 - see above
-            _tell("learning from a call failed with %s; nothing else did", error)
+            tell("learning from a call failed with %s; nothing else did", error)
 
 
 def _expected_pusd(decided: Decided) -> int:
@@ -246,12 +242,6 @@ def _expected_pusd(decided: Decided) -> int:
     quotes = {quote.candidate: quote.total_pusd for quote in decided.decision.quotes}
     total_pusd = quotes.get(decided.decision.chosen) or 0
     return total_pusd if decided.situation is None else int(total_pusd / max(1.0, decided.situation.turns))
-
-
-def _tell(what: str, error: Exception) -> None:
-    """Log a bug of ours. The message of a stranger's exception may quote the prompt; its type and place do not."""
-    where = "".join(traceback.format_tb(error.__traceback__))
-    log.error(f"{what}\n%s", type(error).__name__, where)  # noqa: G004 - `what` is a constant of ours
 
 
 def uuid7(now: dt.datetime, rng: random.Random) -> str:

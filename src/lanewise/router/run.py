@@ -107,6 +107,7 @@ class Run:
     async def _step_up(self, held: Held, sink: Sink) -> None:
         """Ask the frontier after a refusal; where that fails, an answer that a check refused is better than none."""
         cheap, number = self.served, len(self._trail.attempts)
+        self.served = None  # a client that leaves now was served by nobody
         try:
             await self._attempt(self._cascade.above, sink, last=True)
         except LanewiseError:
@@ -150,8 +151,9 @@ class Run:
                 return None
             refuses = self._cascade.refusal if check and self._cascade.checks(reached.candidate) else None
             return await self._relay.whole(answer, sink, self._whole_headers, idle_s, refuses=refuses)
-        except LanewiseError:
+        except LanewiseError as error:
             reached.broke(self._now())
+            self._trail.end(reached.number, error=error.code)
             raise
 
     async def _refuse(self, error: LanewiseError, sink: Sink) -> None:
@@ -235,11 +237,12 @@ class Run:
             self._warm_tokens = seen
         if self.served is None or self.served == candidate:
             return usage
-        return served_elsewhere(
+        elsewhere = served_elsewhere(
             usage,
             cached_tokens=max(self._warm_tokens, usage.cache_read_tokens),
-            writes=self._request.dialect == "messages" and b'"cache_control"' in self._request.plain,
+            writes=self._reading.features.marks_cache,
         )
+        return msgspec.structs.replace(elsewhere, service_tier=candidate.service)
 
     def _preferred_cost_pusd(self, usage: Usage | None) -> int | None:
         """What routing would have cost where it did not happen."""

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from lanewise.journey import Candidate, Features, Skill, Value
 from lanewise.select.priors import Priors
+from lanewise.select.shrink import STRENGTH
 from lanewise.select.table import Flags, Numbers, Table
 
 Band: TypeAlias = Literal["single", "light", "heavy"]
@@ -31,9 +32,6 @@ BANDS: Final[tuple[Band, ...]] = get_args(Band)
 
 HEAVY_FROM: Final = 0.40
 """Complexity from which a tool loop is heavy. By judgement: about a third of the recorded loops lie above."""
-
-SHRINK: Final = 20.0
-"""Own tasks that weigh as much as the prior: the pseudo-count of the beta-binomial rule in ROUTING.md section 6.1."""
 
 HALF_LIFE_S: Final = 30 * 86_400.0
 """After this time a task counts half: providers change models behind their names within months."""
@@ -193,10 +191,10 @@ def posterior(good: Numbers, tried: Numbers, prior: Numbers, once: Flags) -> Num
     if level.any():
         weights = tried[level]
         there = float(weights @ prior[level]) / float(weights.sum())
-        here = (float(good[level].sum()) + SHRINK * there) / (float(weights.sum()) + SHRINK)
+        here = (float(good[level].sum()) + STRENGTH * there) / (float(weights.sum()) + STRENGTH)
         prior = _from_log_odds(_log_odds(prior) + float(_log_odds(np.array(here)) - _log_odds(np.array(there))))
     base = np.where(known, prior, 0.0)
-    shrink = np.where(known, SHRINK, 0.0)
+    shrink = np.where(known, STRENGTH, 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         success: Numbers = (good + shrink * base) / (tried + shrink)
     return success

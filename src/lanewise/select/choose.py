@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from lanewise.journey import Dialect, LaneRuling, Quote, Rejection, Value
 from lanewise.select.beliefs import Evidence
+from lanewise.select.shrink import bound
 from lanewise.select.stay import SwitchLedger, allowance_pusd, stay_or_switch
 from lanewise.select.table import LANES, Flags, Numbers, Table, Whole
 
@@ -23,8 +24,9 @@ EXPECTED_OUTPUT_TOKENS: Final = 700
 MIN_EVIDENCE: Final = 30.0
 """Tasks from which evidence speaks instead of judgement: fewer leave an interval wider than any sensible loss."""
 
-Z_ONE_SIDED_95: Final = 1.6449
-"""Quantile of the standard normal distribution: one-sided, 95 %."""
+MAX_FAILURE_RATE: Final = 0.2
+"""Share of an endpoint's latest calls from which it is avoided: three failures in a row reach it, and so does every
+fifth of many (see `select.beliefs`). The breaker opens on failures in a row only."""
 
 QUOTES: Final = 8
 """Cheapest candidates whose numbers are kept with a decision, beside those of the preferred one and the baseline."""
@@ -39,6 +41,7 @@ FLAT_CODES: Final = (
     "context_window",
     "vision",
     "tools",
+    "sealed",
     "no_credential",
     "breaker_open",
     "slower_than_cloud",
@@ -47,6 +50,7 @@ FLAT_CODES: Final = (
     "judgement",
     "caller_history",
     "task_failing",
+    "unreliable",
     "unknown_price",
     "unknown_baseline_price",
     "dearer_than_baseline",
@@ -74,6 +78,8 @@ class Need(Value, frozen=True, kw_only=True):
 class Terms(NamedTuple):
     """What configuration and moment allow, one flag per entry, and how much may be lost."""
 
+    readers: Flags
+    """Can read what the conversation holds sealed."""
     authorised: Flags
     """A credential may be sent."""
     unavailable: Flags
@@ -156,6 +162,7 @@ def choose(
         _refuse(reasons, ~offered, "rule")
     considered = np.flatnonzero(reasons == 0)
     _not_good_enough(reasons, table, baseline, terms, evidence)
+    outlook = _with_escalation(outlook, baseline, evidence)
     _does_not_pay(reasons, table, baseline, terms, outlook)
     fit = np.flatnonzero(reasons == 0)
     fit = fit[np.argsort(table.lane[fit], kind="stable")]
@@ -215,17 +222,6 @@ STANDING: Final = frozenset({"caller_lane", "skill_policy", "key_policy", "resid
 """Why a lane can be refused to a task under way: somebody's word, not the state of a queue."""
 
 
-def lower_bound(success: Numbers, weight: Numbers) -> Numbers:
-    """One-sided 95 % lower bound of a share known from `weight` tasks.
-
-    Normal approximation after one task of each kind is added, so that a spotless record of three is not certainty
-    (Agresti and Coull 1998).
-    """
-    tried = weight + 2
-    share = (success * weight + 1) / tried
-    return share - Z_ONE_SIDED_95 * np.sqrt(share * (1 - share) / tried)
-
-
 def _may_not(reasons: npt.NDArray[np.int16], table: Table, ruling: LaneRuling, need: Need, terms: Terms) -> None:
     _refuse(reasons, ~table.speaks[need.dialect], "dialect")
     _refuse(reasons, ~terms.resident, "residency")
@@ -242,6 +238,7 @@ def _may_not(reasons: npt.NDArray[np.int16], table: Table, ruling: LaneRuling, n
         _refuse(reasons, table.blind, "vision")
     if need.has_tools:
         _refuse(reasons, table.handless, "tools")
+    _refuse(reasons, ~terms.readers, "sealed")
     _refuse(reasons, ~terms.authorised, "no_credential")
     _refuse(reasons, terms.unavailable, "breaker_open")
 
@@ -255,7 +252,7 @@ def _not_good_enough(
     if known[baseline]:
         floor = evidence.success[baseline] - terms.max_loss
         with np.errstate(invalid="ignore"):
-            short = lower_bound(evidence.success, evidence.weight) < floor
+            short = bound(evidence.success, evidence.weight) < floor
         _refuse(reasons, known & short, "not_proven")
     else:
         known = np.zeros(len(table), dtype=np.bool_)
@@ -263,7 +260,16 @@ def _not_good_enough(
         _refuse(reasons, table.cheap & ~known, "judgement")
     if terms.barred:
         _refuse(reasons, table.cheap, terms.barred)
+    _refuse(reasons, evidence.failure_rate >= MAX_FAILURE_RATE, "unreliable")
     reasons[baseline] = kept
+
+
+def _with_escalation(outlook: Outlook, baseline: int, evidence: Evidence) -> Outlook:
+    """The totals with what is expected to be done over: tasks that a candidate fails and the baseline would not."""
+    known = (evidence.weight >= MIN_EVIDENCE) & (evidence.weight[baseline] >= MIN_EVIDENCE)
+    short = np.where(known, np.maximum(0.0, evidence.success[baseline] - evidence.success), 0.0)
+    again_pusd = np.rint(short * outlook.total_pusd[baseline]).astype(np.int64)
+    return outlook._replace(total_pusd=outlook.total_pusd + again_pusd)
 
 
 def _does_not_pay(reasons: npt.NDArray[np.int16], table: Table, baseline: int, terms: Terms, outlook: Outlook) -> None:
@@ -295,7 +301,7 @@ def _quotes(
 ) -> tuple[Quote, ...]:
     cheapest = considered[np.argsort(outlook.total_pusd[considered], kind="stable")][:QUOTES].tolist()
     positions = list(dict.fromkeys([*cheapest, *wanted]))
-    low = lower_bound(evidence.success[positions], evidence.weight[positions])
+    low = bound(evidence.success[positions], evidence.weight[positions])
     rows = zip(
         positions,
         outlook.total_pusd[positions].tolist(),
