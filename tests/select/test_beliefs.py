@@ -310,6 +310,7 @@ def test_after_thirty_minutes_an_average_begins_anew(candidate: Candidate, first
     assert first_tokens(beliefs, candidate, first_s, at_s=1801) == first_s
     found = seen(beliefs, table_of(candidate), seconds=1801)
     assert math.isnan(found.tokens_per_s[0])  # of which nothing was heard again
+    assert first_tokens(beliefs, candidate, 0.25, at_s=1802) == (first_s + 0.25) / 2
 
 
 def test_a_local_first_token_that_waited_in_the_queue_hardly_counts():
