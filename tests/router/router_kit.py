@@ -47,7 +47,8 @@ def usd(input_per_mtok: float, output_per_mtok: float, **cache: float) -> FixedP
 
 
 def provider(*dialects: str, **changes: Any) -> ProviderSettings:
-    return ProviderSettings(base_url="http://127.0.0.1:9", dialects=dialects or ("chat", "messages"), **changes)
+    fields: dict[str, Any] = {"base_url": "http://127.0.0.1:9", "dialects": dialects or ("chat", "messages"), **changes}
+    return ProviderSettings(**fields)
 
 
 PROVIDERS = {
