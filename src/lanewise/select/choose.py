@@ -214,7 +214,7 @@ def unable(
     return _words(kept)[code]
 
 
-STANDING: Final = frozenset({"caller_lane", "skill_policy", "key_policy", "residency", "rule", "budget_spent"})
+STANDING: Final = frozenset({"caller_lane", "skill_policy", "key_policy", "residency", "rule_policy", "budget_spent"})
 """Why a lane can be refused to a task under way: somebody's word, not the state of a queue."""
 
 
