@@ -200,13 +200,16 @@ def unable(
 ) -> str:
     """Why the entry at `position` cannot go on serving a task that it serves; empty if it can.
 
-    Capabilities, credentials, health, price and what caller or config say of its lane: a queue or a rise in complexity
-    does not interrupt a task.
+    Capabilities, credentials, health, price and what caller or config say of its lane and tier: a queue or a rise in
+    complexity does not interrupt a task.
     """
     words = {lane: why for lane, why in ruling.refused if why in STANDING}
     reasons = np.zeros(len(table), dtype=np.int16)
     kept = LaneRuling(
-        allowed=tuple(lane for lane in LANES if lane not in words), refused=tuple(words.items()), flex=True
+        allowed=tuple(lane for lane in LANES if lane not in words),
+        refused=tuple(words.items()),
+        tiers=ruling.tiers,
+        flex=True,
     )
     _may_not(reasons, table, kept, need, terms)
     _does_not_pay(reasons, table, baseline, terms._replace(wait_counts=False), outlook)
