@@ -175,8 +175,16 @@ def test_a_callers_pin_outranks_every_rule():
     assert (decision.chosen, decision.reason) == (candidate("big", "cloud"), "caller_pin")
 
 
-def test_a_rule_is_exempt_from_judgement_only_where_it_says_cheap():
-    assert under(rule(tier="cheap"), reading=HARD).chosen.tier == "cheap"
+@pytest.mark.parametrize("said", [{"tier": "cheap"}, {"model": "small"}])
+def test_a_rule_that_says_who_serves_outranks_judgement_and_one_that_does_not_leaves_it(said: dict[str, Any]):
+    assert under(rule(**said), reading=HARD).chosen.tier == "cheap"
+    assert under(rule(lanes=("local", "realtime")), reading=HARD).chosen.tier == "frontier"
+
+
+def test_a_rules_model_is_not_taken_where_it_is_dearer_than_the_one_that_was_named():
+    decision = under(rule(model="big"), request=request_of(model="small"))
+    assert decision.chosen == candidate("small", "cloud")
+    assert reasons(decision)["big@cloud"] == "dearer_than_baseline"
 
 
 @pytest.mark.parametrize(

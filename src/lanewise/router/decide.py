@@ -335,7 +335,8 @@ def _terms(case: _Case, spilled: tuple[tuple[str, bool], ...]) -> Terms:
     table, situation, routing = case.table, case.situation, case.rulebook.policy.routing
     before = situation.conversation
     label, features, turn = case.reading.label, case.reading.features, case.reading.turn
-    insisted = case.caller.lane is not None or case.ruling.tiers == ("cheap",)
+    named = bool(case.rule and case.rule.model)
+    insisted = case.caller.lane is not None or case.ruling.tiers == ("cheap",) or named
     every = np.ones(len(table), dtype=np.bool_)
     return Terms(
         authorised=table.at_providers(situation.authorised),
@@ -370,7 +371,11 @@ def _barred(case: _Case) -> Literal["", "caller_history", "task_failing"]:
 def _outlook(case: _Case) -> Outlook:
     """What each entry is expected to cost and take, with the caches as they are."""
     situation, evidence, features, table = case.situation, case.evidence, case.reading.features, case.table
-    output = np.where(np.isnan(evidence.output_tokens), EXPECTED_OUTPUT_TOKENS, evidence.output_tokens)
+    # Who was never asked is taken to answer at the baseline's length: otherwise a baseline of short answers would
+    # look cheaper than all that nobody has tried.
+    known = evidence.output_tokens[case.baseline]
+    unknown = EXPECTED_OUTPUT_TOKENS if np.isnan(known) else known
+    output = np.where(np.isnan(evidence.output_tokens), unknown, evidence.output_tokens)
     if situation.need.max_tokens is not None:
         output = np.minimum(output, situation.need.max_tokens)
     prompt_tokens = situation.need.input_tokens
