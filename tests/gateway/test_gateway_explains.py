@@ -116,9 +116,8 @@ def test_a_decision_that_comes_out_differently_is_told(tmp_path: Path, upstream:
     calls = serve(settings_of(tmp_path, upstream.url), range(1))
     database = open_database(tmp_path / "ledger.db")
     with database.write() as connection:
-        connection.execute(
-            sa.text("UPDATE calls SET reason = 'task_pin' WHERE call_id = :id"), {"id": calls[0].call_id}
-        )
+        changed = """UPDATE calls SET decision = replace(decision, '"mode":"split"', '"mode":"active"')"""
+        assert connection.execute(sa.text(changed)).rowcount == len(calls)
     database.close()
     assert explained(tmp_path, calls[0].call_id)["again"] == "different"
 

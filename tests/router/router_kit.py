@@ -296,11 +296,11 @@ class Books:
 class House:
     """A router with everything around it scripted."""
 
-    def __init__(self, world: World | None = None) -> None:
+    def __init__(self, world: World | None = None, *, classifier: Classifier | None = None) -> None:
         self.clock = Clock()
         self.upstream = Upstream(self.clock)
         self.books = Books()
-        self.classifier = Classifier.load()
+        self.classifier = classifier or Classifier.load()
         health = Health(threshold=5, open_s=30.0, monotonic=self.clock.monotonic)
         self.router = Router(
             world=world or world_of(),
