@@ -47,7 +47,8 @@ def usd(input_per_mtok: float, output_per_mtok: float, **cache: float) -> FixedP
 
 
 def provider(*dialects: str, **changes: Any) -> ProviderSettings:
-    return ProviderSettings(base_url="http://127.0.0.1:9", dialects=dialects or ("chat", "messages"), **changes)
+    fields: dict[str, Any] = {"base_url": "http://127.0.0.1:9", "dialects": dialects or ("chat", "messages"), **changes}
+    return ProviderSettings(**fields)
 
 
 PROVIDERS = {
@@ -295,11 +296,11 @@ class Books:
 class House:
     """A router with everything around it scripted."""
 
-    def __init__(self, world: World | None = None) -> None:
+    def __init__(self, world: World | None = None, *, classifier: Classifier | None = None) -> None:
         self.clock = Clock()
         self.upstream = Upstream(self.clock)
         self.books = Books()
-        self.classifier = Classifier.load()
+        self.classifier = classifier or Classifier.load()
         health = Health(threshold=5, open_s=30.0, monotonic=self.clock.monotonic)
         self.router = Router(
             world=world or world_of(),

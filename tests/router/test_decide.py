@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from router_kit import (
     reading_of,
     reasons,
     request_of,
+    situation_of,
     usd,
     world_of,
 )
@@ -25,6 +27,8 @@ from router_kit import (
 from lanewise.config import ModelSettings, SkillSettings
 from lanewise.errors import LanewiseError, NoCandidate
 from lanewise.journey import Caller, Decision, Dialect, Lane, Operation, Request, Skill, TurnKind
+from lanewise.router import decide
+from lanewise.select import Evidence
 
 # -- modes ------------------------------------------------------------------------------------------------
 
@@ -436,6 +440,19 @@ def check(decision: Decision) -> None:
         assert decision.chosen == decision.preferred
     if decision.reason != "no_cheaper_candidate":
         assert decision.preferred not in [row.candidate for row in decision.rejected]
+
+
+def test_who_was_never_asked_is_expected_to_answer_at_the_baselines_length():
+    world = world_of()
+    situation = situation_of(world=world)
+    nothing = Evidence.unpacked(situation.evidence, len(world.rulebook.table(None)))
+    lengths = np.where(np.array(world.rulebook.table(None).models) == "big", 10.0, np.nan)
+    situation = msgspec.structs.replace(situation, evidence=nothing._replace(output_tokens=lengths).packed())
+    decision = decide(world.rulebook, Caller(), reading_of(), situation)
+    totals = {quote.candidate.model: quote.total_pusd for quote in decision.quotes}
+    # 1,000 tokens in and 10 out; dollars per million: 10 and 50, 1 and 5, a tenth of one each
+    assert totals == {"big": 10_500_000_000, "small": 1_050_000_000, "own": 101_000_000}
+    assert decision.chosen == candidate("own", "gpu")
 
 
 def test_deciding_twice_gives_the_same():

@@ -111,7 +111,7 @@ def test_prices_are_looked_up_once_a_size_class_while_no_clock_moves_them_and_no
     for minute in range(500):
         clocked.rates(1000, later(60 * minute))
     assert len(clocked._rates) <= 32
-    risen = Table([entry_of(candidate_of(), price_of(BASE, rises=(Rise(since=later(DAY_S).date(), factor=2),)))])
+    risen = Table([entry_of(candidate_of(), price_of(BASE, rises=(Rise(since=later(86_400).date(), factor=2),)))])
     assert risen.rates(1000, later(14.9 * 3600)) is risen.rates(1000, NOW)  # 23:54 of the same UTC day
     assert risen.rates(1000, later(15 * 3600)).input[0] == 2 * risen.rates(1000, NOW).input[0]
 

@@ -26,7 +26,11 @@ class Queued(NamedTuple):
 def outlook_of(case: Case) -> Outlook:
     """What each entry is expected to cost and take, with the caches as they are."""
     situation, evidence, features, table = case.situation, case.evidence, case.reading.features, case.table
-    output = np.where(np.isnan(evidence.output_tokens), EXPECTED_OUTPUT_TOKENS, evidence.output_tokens)
+    # Who was never asked is taken to answer at the baseline's length: otherwise a baseline of short answers would
+    # look cheaper than all that nobody has tried.
+    known = evidence.output_tokens[case.baseline]
+    unknown = EXPECTED_OUTPUT_TOKENS if np.isnan(known) else known
+    output = np.where(np.isnan(evidence.output_tokens), unknown, evidence.output_tokens)
     if situation.need.max_tokens is not None:
         output = np.minimum(output, situation.need.max_tokens)
     prompt_tokens = situation.need.input_tokens

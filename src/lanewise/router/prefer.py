@@ -183,7 +183,8 @@ def _terms(case: Case, queued: Queued) -> Terms:
     table, situation, routing = case.table, case.situation, case.rulebook.policy.routing
     before = situation.conversation
     label, features, turn = case.reading.label, case.reading.features, case.reading.turn
-    insisted = case.caller.lane is not None or case.ruling.tiers == ("cheap",)
+    named = bool(case.rule and case.rule.model)
+    insisted = case.caller.lane is not None or case.ruling.tiers == ("cheap",) or named
     every = np.ones(len(table), dtype=np.bool_)
     return Terms(
         readers=table.at_vendor(maker_of(case)) if features.sealed or features.previous_response else every,

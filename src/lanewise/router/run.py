@@ -10,6 +10,7 @@ import msgspec
 from lanewise.errors import LanewiseError, UpstreamStatus
 from lanewise.journey import Caller, CallRecord, Candidate, Cost, Outcome, Request, Usage
 from lanewise.money import cost
+from lanewise.router.bugs import tell
 from lanewise.router.cascade import Cascade
 from lanewise.router.decide import Decided
 from lanewise.router.world import World
@@ -294,8 +295,16 @@ class Run:
             attempts=self._trail.attempts,
             outcome=outcome,
             policy_id=self._world.rulebook.policy_id if self._situation else "",
-            situation=self._situation.document() if self._situation else "",
+            situation=self._kept_situation(),
         )
+
+    def _kept_situation(self) -> str:
+        """What was decided on, for the ledger; empty where a bug of ours cannot write it down: the record must be."""
+        try:
+            return self._situation.document() if self._situation else ""
+        except Exception as error:  # noqa: BLE001 - see above
+            tell("writing down what was decided on failed with %s; the rest is kept", error)
+            return ""
 
 
 def _usd(pusd: int) -> str:

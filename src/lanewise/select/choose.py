@@ -205,13 +205,16 @@ def unable(
 ) -> str:
     """Why the entry at `position` cannot go on serving a task that it serves; empty if it can.
 
-    Capabilities, credentials, health, price and what caller or config say of its lane: a queue or a rise in complexity
-    does not interrupt a task.
+    Capabilities, credentials, health, price and what caller or config say of its lane and tier: a queue or a rise in
+    complexity does not interrupt a task.
     """
     words = {lane: why for lane, why in ruling.refused if why in STANDING}
     reasons = np.zeros(len(table), dtype=np.int16)
     kept = LaneRuling(
-        allowed=tuple(lane for lane in LANES if lane not in words), refused=tuple(words.items()), flex=True
+        allowed=tuple(lane for lane in LANES if lane not in words),
+        refused=tuple(words.items()),
+        tiers=ruling.tiers,
+        flex=True,
     )
     _may_not(reasons, table, kept, need, terms)
     _does_not_pay(reasons, table, baseline, terms._replace(wait_counts=False), outlook)
@@ -268,7 +271,7 @@ def _not_good_enough(
 def _with_escalation(outlook: Outlook, baseline: int, evidence: Evidence) -> Outlook:
     """The totals with what is expected to be done over: tasks that a candidate fails and the baseline would not."""
     known = (evidence.weight >= MIN_EVIDENCE) & (evidence.weight[baseline] >= MIN_EVIDENCE)
-    short = np.where(known, np.maximum(0.0, evidence.success[baseline] - evidence.success), 0.0)
+    short = np.where(known, np.fmax(0.0, evidence.success[baseline] - evidence.success), 0.0)
     again_pusd = np.rint(short * outlook.total_pusd[baseline]).astype(np.int64)
     return outlook._replace(total_pusd=outlook.total_pusd + again_pusd)
 
