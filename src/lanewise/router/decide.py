@@ -237,7 +237,15 @@ def _prefer(case: _Case) -> _Preferred:
             return _on_the_pin(case, pinned, terms, outlook)
         dropped = (Rejection(candidate=pinned.candidate, reason=why, detail="served this task until now"),)
     choice = choose(
-        case.table, case.baseline, case.ruling, case.situation.need, terms, case.evidence, outlook, offered=ruled
+        case.table,
+        case.baseline,
+        case.ruling,
+        case.situation.need,
+        terms,
+        case.evidence,
+        outlook,
+        offered=_bound(case) if ruled is None else ruled,
+        unoffered="provider_state" if ruled is None else "rule",
     )
     best = case.baseline if choice.preferred is None else choice.preferred
     reason = "baseline_is_cheapest" if best == case.baseline else "cheapest_allowed"
@@ -279,7 +287,7 @@ def _on_the_pin(case: _Case, pinned: Pin, terms: Terms, outlook: Outlook) -> _Pr
         terms._replace(barred="task_failing"),
         case.evidence,
         outlook,
-        offered=_bound(case, pinned),
+        offered=_bound(case),
         unoffered="provider_state",
     )
     if choice.preferred is None or case.table.cheap[choice.preferred]:
@@ -299,11 +307,19 @@ def _on_the_pin(case: _Case, pinned: Pin, terms: Terms, outlook: Outlook) -> _Pr
     )
 
 
-def _bound(case: _Case, pinned: Pin) -> Flags | None:
-    """The entries that can read what the conversation holds, where that is sealed or lies at its provider."""
-    if case.reading.features.sealed or case.reading.features.previous_response:
-        return case.table.at_vendor(case.table.positions[pinned.candidate])
-    return None
+def _bound(case: _Case) -> Flags | None:
+    """The entries that can read what the call rests on, where that lies at a provider or is an open loop's thinking.
+
+    They are those of the vendor who served the task, or the conversation, so far; of the one that was named where
+    nobody is known.
+    """
+    features, before = case.reading.features, case.situation.conversation
+    if not features.previous_response and not (features.sealed and case.reading.turn.kind == "continuation"):
+        return None
+    pin = case.situation.pin
+    known = (pin.candidate if pin else None, before.server if before else None)
+    positions = (case.table.positions.get(one) for one in known if one is not None)
+    return case.table.at_vendor(next((at for at in positions if at is not None), case.baseline))
 
 
 def _odds(choice: Choice, best: int, share: float) -> dict[int, float]:
