@@ -15,7 +15,7 @@ from lanewise import errors
 from lanewise.cli import lanewise, reasons
 from lanewise.config.load import ENVIRONMENT
 from lanewise.config.settings import Settings
-from lanewise.route.lanes import Policy
+from lanewise.route.lanes import LanePolicy
 from lanewise.telemetry import Telemetry
 
 ROOT = Path(__file__).parents[2]
@@ -144,12 +144,12 @@ def test_every_reason_code_is_told_in_words_and_documented(name, functions):
 
 
 def test_every_policy_code_is_told_in_words():
-    assert set(get_args(get_type_hints(Policy)["code"])) - set(reasons.LANE) == set()
+    assert set(get_args(get_type_hints(LanePolicy)["code"])) - set(reasons.LANE) == set()
 
 
 def test_no_reason_code_is_documented_that_nothing_emits():
     codes = {code for name, functions in EMITTERS.items() for code in emitted(name, functions)}
-    codes |= set(get_args(get_type_hints(Policy)["code"]))
+    codes |= set(get_args(get_type_hints(LanePolicy)["code"]))
     told = {*reasons.DECISION, *reasons.REJECTION, *reasons.LANE, *reasons.SWITCH_POINT}
     assert told - codes - {"refused"} == set()  # `refused` is the default of a lookup
 

@@ -325,5 +325,6 @@ def test_in_any_session_the_promise_holds_at_every_step_and_no_tool_loop_changes
             served = decision.chosen
             known = session.house.router._experience.conversation(call.reading)
             assert known is not None
-            assert (known.server, known.ledger.overhead_pusd) == (served, chosen_pusd)
+            ledger = known.ledger
+            assert (known.server, ledger.overhead_pusd, ledger.never_switch_pusd) == (served, chosen_pusd, bill_pusd)
     assert session.house.books.routing_failures == 0
