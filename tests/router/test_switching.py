@@ -158,6 +158,36 @@ def test_a_conversation_that_lies_at_its_provider_has_no_switch_point_while_its_
     assert (decision.chosen, decision.reason, decision.switch_point) == (BIG, "task_pin", "")
 
 
+@pytest.mark.parametrize("who", ["nobody", "server", "pin"])
+@pytest.mark.parametrize(
+    ("kind", "ties", "bound"),
+    [
+        ("main", {"previous_response": True}, True),
+        ("continuation", {"previous_response": True}, True),
+        ("continuation", {"sealed": True}, True),  # an open loop: its thinking has to come back to its maker
+        ("main", {"sealed": True}, False),  # thinking of tasks that are over is not needed any more
+        ("continuation", {}, False),
+    ],
+)
+def test_what_only_its_maker_can_read_keeps_a_call_with_its_vendor_though_its_pin_is_lost(
+    who: str, kind: Any, ties: dict[str, bool], bound: bool
+):
+    reading = reading_of(kind=kind, new_task=kind == "main")
+    reading = msgspec.structs.replace(reading, features=msgspec.structs.replace(reading.features, **ties))
+    gone = Pin(candidate=candidate("own", "gpu"))
+    situation = msgspec.structs.replace(
+        situation_of(reading=reading),
+        conversation=msgspec.structs.replace(warm("small"), caches=Caches()) if who == "server" else None,
+        pin=msgspec.structs.replace(gone, candidate=SMALL) if who == "pin" else None,
+    )
+    decision = decide(world_of().rulebook, Caller(), reading, situation)
+    if bound:
+        assert decision.chosen == SMALL  # the cheapest of the vendor of `big`, which was named, and of `small`
+        assert who == "pin" or reasons(decision)["own@gpu"] == "provider_state"
+    elif who != "pin" or kind == "main":
+        assert decision.chosen == candidate("own", "gpu")
+
+
 # -- whole sessions -----------------------------------------------------------------------------------------
 
 
@@ -295,5 +325,6 @@ def test_in_any_session_the_promise_holds_at_every_step_and_no_tool_loop_changes
             served = decision.chosen
             known = session.house.router._experience.conversation(call.reading)
             assert known is not None
-            assert (known.server, known.ledger.overhead_pusd) == (served, chosen_pusd)
+            ledger = known.ledger
+            assert (known.server, ledger.overhead_pusd, ledger.never_switch_pusd) == (served, chosen_pusd, bill_pusd)
     assert session.house.books.routing_failures == 0

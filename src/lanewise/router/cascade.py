@@ -6,11 +6,16 @@ candidate to go to. One step, once. What the checks see and miss stands in `veri
 
 from __future__ import annotations
 
+import asyncio
+
 from lanewise.journey import Candidate, Decision, Reading, Request, Usage
 from lanewise.router.bugs import tell
 from lanewise.verify import checked
 from lanewise.wire.answer import answer_of
 from lanewise.wire.asked import asked_of
+
+BESIDE_BYTES = 16_384
+"""Answers above this size take milliseconds to check (docs/concepts/checks.md), which other calls need not wait for."""
 
 _LIMIT_REACHED = 0.98
 """Share of the client's own output limit from which an answer was cut by that: any model would have been."""
@@ -30,12 +35,14 @@ class Cascade:
         """Whether an answer of `candidate` is looked at before it is passed on."""
         return self._applies and candidate.tier == "cheap"
 
-    def refusal(self, body: bytes, usage: Usage | None) -> str:
+    async def refusal(self, body: bytes, usage: Usage | None) -> str:
         """Name of the check that refuses the answer in `body`; empty where all let it pass or nothing can be told.
 
-        A bug in a check costs the check, never the answer.
+        A bug in a check costs the check, never the answer; a large answer is looked at beside the event loop.
         """
         try:
+            if len(body) > BESIDE_BYTES:
+                return await asyncio.to_thread(self._refused_by, body, usage)
             return self._refused_by(body, usage)
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer comes first
             tell("checking an answer failed with %s; it is passed on", error)

@@ -74,7 +74,7 @@ class Relay:
         describe: Callable[[Usage | None], Sequence[tuple[str, str]]],
         idle_s: float,
         *,
-        refuses: Callable[[bytes, Usage | None], str] | None = None,
+        refuses: Callable[[bytes, Usage | None], Awaitable[str]] | None = None,
     ) -> Held | None:
         """Pass on an answer that is not a stream, or hold it back.
 
@@ -110,7 +110,7 @@ class Relay:
         body = b"".join(held)
         readable = _readable(body, answer) if answer.status < 400 else b""
         found = facts(self._dialect, readable) if answer.status < 400 else Facts()
-        why = refuses(readable, found.usage) if refuses and answer.status < 400 else ""
+        why = await refuses(readable, found.usage) if refuses and answer.status < 400 else ""
         whole = Held(answer=answer, body=body, usage=found.usage, stop_reason=found.stop_reason, refused_by=why)
         if why:
             return whole
