@@ -141,9 +141,8 @@ class Experience:
         if attempt.error in {"client_left", LOST}:
             return
         failed = attempt.status is None or attempt.status >= 500 or attempt.error in {"stream_cut", "idle_timeout"}
-        began = (
-            call.stream and attempt.status is not None and attempt.status < 400
-        )  # errors and whole answers come at once
+        # errors and whole answers come at once: their first byte says nothing of prefill
+        began = call.stream and attempt.status is not None and attempt.status < 400
         first_us = attempt.first_byte_us if began else None
         first_s = None if first_us is None or first_us < 0 else first_us / 1e6
         tokens = usage.output_tokens if usage else None
