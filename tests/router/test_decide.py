@@ -458,3 +458,10 @@ def test_who_was_never_asked_is_expected_to_answer_at_the_baselines_length():
 def test_deciding_twice_gives_the_same():
     first, second = (decided(world=world_of(mode="split", split=0.5)) for _ in range(2))
     assert first == second
+
+
+def test_a_task_under_way_says_what_its_next_calls_are_expected_to_cost():
+    decision = decided(reading=LOOP, conditions=conditions_of(pin=candidate("small", "cloud")))
+    assert decision.reason == "task_pin"
+    # one call of 1,000 tokens in at $1 and 700 out at $5 a million
+    assert [(quote.candidate.model, quote.total_pusd) for quote in decision.quotes] == [("small", 4_500_000_000)]

@@ -71,7 +71,7 @@ def decide(rulebook: Rulebook, caller: Caller, reading: Reading, situation: Situ
         switch_point=found.switch_point,
         switch_pusd=found.switch_pusd,
         switch_forced=found.switch_forced and found.switch_pusd > 0,
-        quotes=found.choice.quotes if found.choice else (),
+        quotes=found.quotes,
         spilled=found.spilled,
     )
 

@@ -11,11 +11,23 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
-from lanewise.journey import Candidate, Rejection
+from lanewise.journey import Candidate, Quote, Rejection
 from lanewise.route import cheap_by_judgement
 from lanewise.router.case import Case, maker_of, server_of
 from lanewise.router.outlook import Queued, outlook_of, queued_of
-from lanewise.select import BARRED_ABOVE, Choice, Flags, Outlook, Pin, SwitchLedger, Table, Terms, choose, unable
+from lanewise.select import (
+    BARRED_ABOVE,
+    Choice,
+    Flags,
+    Outlook,
+    Pin,
+    SwitchLedger,
+    Table,
+    Terms,
+    choose,
+    quoted,
+    unable,
+)
 
 HOLD_OUT: Final = 0.2
 """Share of the tasks with failures that are not moved up: about 43 % of failing loops recover alone (PEERS.md on the
@@ -53,6 +65,7 @@ class Preferred(NamedTuple):
     reason: str
     switch_point: str
     choice: Choice | None = None
+    quotes: tuple[Quote, ...] = ()
     switch_pusd: int = 0
     switch_forced: bool = False
     dropped: tuple[Rejection, ...] = ()
@@ -87,6 +100,7 @@ def prefer(case: Case) -> Preferred:
                 reason="sealed",
                 switch_point="",
                 choice=choice,
+                quotes=choice.quotes,
                 dropped=dropped,
                 spilled=queued.looked,
             )
@@ -109,6 +123,7 @@ def prefer(case: Case) -> Preferred:
         reason,
         at_switch,
         choice,
+        choice.quotes,
         switch_pusd=int(outlook.switch_pusd[best]),
         switch_forced=not choice.stays,
         dropped=dropped,
@@ -121,8 +136,13 @@ def _on_the_pin(case: Case, pinned: Pin, terms: Terms, outlook: Outlook) -> Pref
 
     What is sealed, thinking that only its maker can read, keeps an open tool loop with that maker.
     """
+    position = case.table.positions[pinned.candidate]
     stays = Preferred(
-        pinned.candidate, Odds(case.table, case.table.positions[pinned.candidate]), reason="task_pin", switch_point=""
+        pinned.candidate,
+        Odds(case.table, position),
+        reason="task_pin",
+        switch_point="",
+        quotes=(quoted(case.table, position, case.evidence, outlook),),
     )
     if pinned.candidate.tier != "cheap" or pinned.escalation or case.situation.failing < FAILING_FROM:
         return stays
@@ -138,7 +158,7 @@ def _on_the_pin(case: Case, pinned: Pin, terms: Terms, outlook: Outlook) -> Pref
     if choice.preferred is None or case.table.cheap[choice.preferred]:
         return stays
     above = case.table.candidates[choice.preferred]
-    odds = Odds(case.table, choice.preferred, 1 - HOLD_OUT, (case.table.positions[pinned.candidate],), HOLD_OUT)
+    odds = Odds(case.table, choice.preferred, 1 - HOLD_OUT, (position,), HOLD_OUT)
     if drawn("hold_out", case.reading.identity.task_id) < HOLD_OUT:
         return stays._replace(odds=odds, reason="held_out")
     return Preferred(
@@ -147,6 +167,7 @@ def _on_the_pin(case: Case, pinned: Pin, terms: Terms, outlook: Outlook) -> Pref
         reason="escalated",
         switch_point="failure_escalation",
         choice=choice,
+        quotes=choice.quotes,
         switch_pusd=int(outlook.switch_pusd[choice.preferred]),
         switch_forced=True,
     )

@@ -191,12 +191,12 @@ class Router:
         """
         world, dispatcher, started_at = self.world, self._dispatcher, self._utcnow()
         decided = self.decide(request, caller)
+        reserved = self._spending.reserve(caller.key_id, _expected_pusd(decided), started_at)
         left: asyncio.CancelledError | None = None
         try:
             decided = await self._reconsidered(request, caller, decided, world)
         except asyncio.CancelledError as error:
             left = error  # before anybody was asked for an answer, but the ledger hears of the call
-        reserved = self._spending.reserve(caller.key_id, _expected_pusd(decided), started_at)
         run = Run(
             world=world,
             dispatcher=dispatcher,
@@ -240,7 +240,7 @@ class Router:
 def _expected_pusd(decided: Decided) -> int:
     """What the call is expected to cost, until its bill is known: its share of what its task still costs."""
     quotes = {quote.candidate: quote.total_pusd for quote in decided.decision.quotes}
-    total_pusd = quotes.get(decided.decision.chosen) or 0
+    total_pusd = quotes.get(decided.decision.chosen) or max((pusd or 0 for pusd in quotes.values()), default=0)
     return total_pusd if decided.situation is None else int(total_pusd / max(1.0, decided.situation.turns))
 
 

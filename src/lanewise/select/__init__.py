@@ -4,7 +4,7 @@ from lanewise.select.beliefs import Band, Beliefs, CallResult, Evidence, TaskRes
 from lanewise.select.cache import WarmPrefixes, served_elsewhere
 from lanewise.select.callers import BARRED_ABOVE, Callers
 from lanewise.select.catalog import LANE_NAMES, Catalog, Entry
-from lanewise.select.choose import EXPECTED_OUTPUT_TOKENS, Choice, Need, Outlook, Terms, choose, unable
+from lanewise.select.choose import EXPECTED_OUTPUT_TOKENS, Choice, Need, Outlook, Terms, choose, quoted, unable
 from lanewise.select.conversation import Conversation, path_of
 from lanewise.select.pins import Pin, Pins
 from lanewise.select.priors import Priors
@@ -46,6 +46,7 @@ __all__ = [
     "expected_totals",
     "overheads",
     "path_of",
+    "quoted",
     "served_elsewhere",
     "service_of",
     "unable",

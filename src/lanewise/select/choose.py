@@ -314,6 +314,11 @@ def _quotes(
     return tuple([_quote(table, at, evidence, low, outlook) for at in positions])
 
 
+def quoted(table: Table, position: int, evidence: Evidence, outlook: Outlook) -> Quote:
+    """The numbers of the entry at `position`, for a decision in which nothing was compared."""
+    return _quote(table, position, evidence, bound(evidence.success, evidence.weight), outlook)
+
+
 def _quote(table: Table, at: int, evidence: Evidence, low: Numbers, outlook: Outlook) -> Quote:
     success = _rounded(evidence.success.item(at))
     return Quote(
