@@ -78,10 +78,6 @@ def _settings() -> Iterator[str]:
     yield "Taken at the start only: `[server]` (but for `max_body_mb`), `upstream.connect_s` and the settings of the"
     yield "circuit breaker."
     yield ""
-    yield "Read and checked, but without effect in this version: `routing.max_loss`, `routing.max_switch_overhead`,"
-    yield "a provider's `metrics`, `[[rules]]`, regions, and of keys `lanes`, `tier`, `mode`, `models` and"
-    yield "`budget_usd_per_day`."
-    yield ""
     for field in msgspec.structs.fields(Settings):
         kind = types.type_info(field.type)
         section = f"[{field.name}.NAME]" if field.name in ROWS else f"[{field.name}]"
@@ -256,7 +252,7 @@ def _json(kind: types.Type) -> str:
     """A type in the words of JSON."""
     if isinstance(kind, types.UnionType):
         return " or ".join(_json(part) for part in kind.types)
-    if isinstance(kind, types.VarTupleType):
+    if isinstance(kind, types.VarTupleType | types.FrozenSetType):
         return f"list of {_json(kind.item_type)}"
     if isinstance(kind, types.TupleType):
         return f"list of ({', '.join(_json(part) for part in kind.item_types)})"
@@ -267,6 +263,7 @@ def _json(kind: types.Type) -> str:
         types.NoneType: "null",
         types.DateTimeType: "ISO time",
         types.DateType: "ISO date",
+        types.BytesType: "Base64",
     }
     return named.get(type(kind)) or _values(kind)
 

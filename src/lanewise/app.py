@@ -24,7 +24,7 @@ from lanewise.config import Loaded, Settings
 from lanewise.errors import LanewiseError, StartError
 from lanewise.gateway import Gateway, Handler, application, bound_socket, is_loopback, server
 from lanewise.journey import CallRecord, Dialect
-from lanewise.ledger import LedgerWriter
+from lanewise.ledger import LedgerWriter, recent, spent_since
 from lanewise.money import PriceBook
 from lanewise.router import Experience, Router, SecondOpinion, Spending, Threaded, World
 from lanewise.select import Priors
@@ -39,6 +39,12 @@ RELOAD_CHECK_S = 2.0
 """How often the config files are looked at; a change is served within this time."""
 
 LEDGER_CLOSE_S = 10.0
+
+REMEMBERED_CALLS = 3_000
+"""Calls of the ledger that beliefs are made of at a start: a day or two of one developer, read in under a second."""
+
+SPENT_CHECK_S = 30.0
+"""How old the sum may be that other replicas have spent of a key's budget."""
 
 
 def utcnow() -> dt.datetime:
@@ -125,6 +131,7 @@ class App:
             monotonic=time.monotonic,
         )
         self.spending = Spending()
+        self.experience = Experience(Priors.load())
         self.queues = QueueWatch(transport=transport, health=self.health, monotonic=time.monotonic)
         books = Books(self.writer, self._telemetry, env, settings.server.log)
         self.router = Router(
@@ -133,7 +140,7 @@ class App:
             transport=transport,
             health=self.health,
             recorder=books,
-            experience=Experience(Priors.load()),
+            experience=self.experience,
             watch=self.queues,
             spending=self.spending,
             monotonic=time.monotonic,
@@ -255,17 +262,46 @@ async def running(settings: Settings, *, env: Mapping[str, str]) -> AsyncIterato
     app.writer.start()
     http = server(app.asgi, drain_s=where.drain_s, body_timeout_s=where.body_timeout_s)
     serving = asyncio.create_task(http.serve(sockets=[listener]))
-    watching = asyncio.create_task(app.queues.run())
+    beside = [asyncio.create_task(work) for work in (app.queues.run(), _remembering(app), _counting_money(app))]
     try:
         yield app, f"http://{f'[{host}]' if ':' in host else host}:{port}"
     finally:
         http.should_exit = True
         await serving
-        watching.cancel()
-        await asyncio.wait([watching])
+        for task in beside:
+            task.cancel()
+        await asyncio.wait(beside)
         await transport.close()
         await asyncio.to_thread(app.writer.close, LEDGER_CLOSE_S)
         database.close()
+
+
+async def _remembering(app: App) -> None:
+    """Learn again what the ledger's latest calls taught before the last stop."""
+    try:
+        calls = await asyncio.to_thread(recent, app.database, REMEMBERED_CALLS)
+        for call in reversed(calls):
+            app.experience.learn(call)
+            await asyncio.sleep(0)  # live calls come first
+    except Exception as error:  # noqa: BLE001 - what it teaches is worth no start
+        log.warning("beliefs begin with public outcomes only: %s", type(error).__name__)
+
+
+async def _counting_money(app: App) -> None:
+    """Where keys have budgets, ask the ledger what they spent today: before this start, or through other replicas."""
+    while True:
+        if any(key.budget_usd_per_day is not None for key in app.router.world.settings.keys.values()):
+            now = utcnow()
+            try:
+                spent = await asyncio.to_thread(spent_since, app.database, _midnight(now))
+                app.spending.known(spent, now)
+            except LanewiseError as error:
+                log.warning("what keys have spent is counted in this process only: %s", error)
+        await asyncio.sleep(SPENT_CHECK_S)
+
+
+def _midnight(now: dt.datetime) -> dt.datetime:
+    return now.astimezone(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _refuse_loop(settings: Settings, host: str, port: int) -> None:

@@ -329,7 +329,7 @@ class Decision(Value, frozen=True, kw_only=True):
     quotes: tuple[Quote, ...] = ()
     """The best candidates and the baseline in numbers, cheapest first; empty where nothing was compared."""
     spilled: tuple[tuple[str, bool], ...] = ()
-    """Local providers that were looked at, each with whether the call was sent past it because of its queue."""
+    """Where somebody waits: each local provider with whether its queue sends such callers past it."""
 
 
 # -- what came of it --------------------------------------------------------------------------------------

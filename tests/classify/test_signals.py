@@ -9,7 +9,7 @@ from classify_kit import request
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lanewise.classify.signals import SIGNAL_CODES, Signals
+from lanewise.classify.signals import SIGNAL_CODES, Signals, of_stop
 from lanewise.journey import Message, Turn
 from lanewise.wire import peek
 
@@ -201,15 +201,25 @@ def test_an_interruption_is_seen(text):
     assert codes(ASK, said("I will now"), user(text), turn=MAIN) == ["interrupted"]
 
 
-def test_a_refusal_is_seen_when_the_user_comes_back_and_by_its_stop_reason():
+def test_a_refusal_is_seen_when_the_user_comes_back():
     assert codes(ASK, said("I'm sorry, but I can't help with that."), user("why?"), turn=MAIN) == ["refusal"]
-    assert codes(ASK, said("I"), user("go"), turn=MAIN, last_stop="refusal") == ["refusal"]
 
 
-@pytest.mark.parametrize("stop", ["max_tokens", "length", "max_output_tokens", "MAX_TOKENS"])
-def test_a_cut_answer_is_known_by_its_stop_reason(stop):
-    assert codes(ASK, said("Then"), user("go on"), turn=MAIN, last_stop=stop) == ["truncated"]
-    assert codes(ASK, said("Then"), user("go on"), turn=MAIN, last_stop="end_turn") == []
+@pytest.mark.parametrize(
+    ("stop", "code"),
+    [
+        ("max_tokens", "truncated"),
+        ("length", "truncated"),
+        ("max_output_tokens", "truncated"),
+        ("MAX_TOKENS", "truncated"),
+        ("refusal", "refusal"),
+        ("content_filter", "refusal"),
+        ("end_turn", None),
+        ("", None),
+    ],
+)
+def test_a_cut_or_refused_answer_is_known_by_its_stop_reason(stop, code):
+    assert of_stop(stop) == code
 
 
 def test_housekeeping_says_nothing_of_the_task():

@@ -15,7 +15,8 @@ from lanewise import errors
 from lanewise.cli import lanewise, reasons
 from lanewise.config.load import ENVIRONMENT
 from lanewise.config.settings import Settings
-from lanewise.route.lanes import LanePolicy
+from lanewise.route import LanePolicy
+from lanewise.select.choose import FLAT_CODES
 from lanewise.telemetry import Telemetry
 
 ROOT = Path(__file__).parents[2]
@@ -97,17 +98,16 @@ def test_every_error_code_is_documented():
 
 # Where reason codes are made: file, and the functions whose returned, yielded or passed words are codes.
 EMITTERS = {
-    "route/policy.py": {"_refusals", "_not_batchable"},
     "route/lanes.py": {"allowed_lanes", "_guesses", "_not_batchable"},
-    "select/choose.py": {"choose", "_unfit", "_unable", "_too_dear"},
-    "router/decide.py": {"decide", "_prefer", "_switch_point"},
+    "router/decide.py": {"decide"},
+    "router/prefer.py": {"prefer", "_on_the_pin", "_switch_point"},
     "router/router.py": {"decide"},
 }
 CODE = re.compile(r"[a-z]+(?:_[a-z]+)*")
 
 
 def emitted(name, functions):
-    """Codes that the functions return, yield, assign to `reason` or hand to `unrouted` and `reason=`."""
+    """Codes that the functions return, yield, assign to `reason`, or hand to `reason=`, `switch_point=` and `_narrow`."""
     tree = ast.parse((SOURCE / name).read_text())
     for function in ast.walk(tree):
         if not (isinstance(function, ast.FunctionDef) and function.name in functions):
@@ -126,8 +126,8 @@ def outlets(node):
     if isinstance(node, ast.Assign) and any(getattr(t, "id", "") in {"reason", "why"} for t in node.targets):
         yield node.value
     if isinstance(node, ast.Call):
-        yield from (keyword.value for keyword in node.keywords if keyword.arg == "reason")
-        if getattr(node.func, "id", "") in {"unrouted", "_narrow"}:
+        yield from (keyword.value for keyword in node.keywords if keyword.arg in {"reason", "switch_point"})
+        if getattr(node.func, "id", "") == "_narrow":
             yield node.args[-1]
 
 
@@ -143,13 +143,17 @@ def test_every_reason_code_is_told_in_words_and_documented(name, functions):
     assert [code for code in sorted(codes) if reasons.words(code) == code] == []
 
 
+def test_every_code_of_a_choice_is_told_in_words():
+    assert set(FLAT_CODES) - {""} == set(reasons.REJECTION)
+
+
 def test_every_policy_code_is_told_in_words():
     assert set(get_args(get_type_hints(LanePolicy)["code"])) - set(reasons.LANE) == set()
 
 
 def test_no_reason_code_is_documented_that_nothing_emits():
     codes = {code for name, functions in EMITTERS.items() for code in emitted(name, functions)}
-    codes |= set(get_args(get_type_hints(LanePolicy)["code"]))
+    codes |= set(get_args(get_type_hints(LanePolicy)["code"])) | set(FLAT_CODES)
     told = {*reasons.DECISION, *reasons.REJECTION, *reasons.LANE, *reasons.SWITCH_POINT}
     assert told - codes - {"refused"} == set()  # `refused` is the default of a lookup
 
@@ -167,7 +171,7 @@ def test_every_configuration_in_a_guide_is_valid(path):
 
 
 def test_the_limits_of_the_cheap_tier_are_the_codes():
-    from lanewise.route.policy import CHEAP_BELOW
+    from lanewise.route.lanes import CHEAP_BELOW
 
     told = {}
     for skills, limit in re.findall(

@@ -52,6 +52,7 @@ def row(task, label, model, score, *, cost=0.0, tokens=100):
         "score": score,
         "cost_usd": cost,
         "total_tokens": tokens,
+        "latency_ms": 1500,
     }
 
 

@@ -127,7 +127,8 @@ def test_without_any_text_labels_decide(tmp_path):
 
 def test_a_fold_has_not_seen_its_own_problems(tmp_path):
     tasks = known(tmp_path, tasks_each=20).tasks
-    twins = tasks + tuple(task.replace("_", "_testgen_", 2) for task in tasks)
+    twins = tasks + tuple("_testgen_".join(task.rsplit("_", 1)) for task in tasks)
+    assert {problem_of(task) for task in twins} == {problem_of(task) for task in tasks}
     tested = []
     for learn, test in split(twins, seed=3):
         assert not {problem_of(twins[at]) for at in learn} & {problem_of(twins[at]) for at in test}

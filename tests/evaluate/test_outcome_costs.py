@@ -13,14 +13,8 @@ from lanewise.evaluate.outcomes import Outcomes, Spent
 def outcomes(models, *, cost, tokens, labels=("a", "b")):
     shape = (len(labels), len(models))
     tasks = tuple(f"t{number}" for number in range(len(labels)))
-    return Outcomes(
-        tasks,
-        tuple(labels),
-        tuple(models),
-        np.zeros(shape),
-        np.broadcast_to(cost, shape),
-        np.broadcast_to(tokens, shape),
-    )
+    cost, tokens, nothing = (np.broadcast_to(number, shape) for number in (cost, tokens, 0.0))
+    return Outcomes(tasks, tuple(labels), tuple(models), nothing, cost, tokens, nothing)
 
 
 def test_costs_in_the_file_stand():

@@ -26,12 +26,19 @@ def test_outcomes_become_matrices_whatever_the_order_of_the_rows(tmp_path, name)
     np.testing.assert_array_equal(found.scores, [[1.0, 0.25], [0.5, 0.0]])
     np.testing.assert_array_equal(found.cost_usd, [[0.5, 0.1], [0.6, 0.2]])
     np.testing.assert_array_equal(found.tokens, [[10, 20], [40, 30]])
+    np.testing.assert_array_equal(found.seconds, np.full((2, 2), 1.5))
 
 
 def test_models_can_be_named_and_others_are_left_out(tmp_path):
     found = read_outcomes(write_csv(tmp_path / "o.csv", ROWS), ["small"])
     assert found.models == ("small",)
     np.testing.assert_array_equal(found.scores, [[0.25], [0.0]])
+
+
+@pytest.mark.parametrize("said", ["", "-1", "none"])
+def test_a_time_that_was_not_measured_is_no_mistake(tmp_path, said):
+    found = read_outcomes(write_csv(tmp_path / "o.csv", [one | {"latency_ms": said} for one in ROWS]))
+    assert not found.seconds.any()
 
 
 def test_costs_and_tokens_may_be_missing(tmp_path):

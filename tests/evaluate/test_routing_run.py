@@ -59,6 +59,22 @@ def test_words_do_what_a_label_cannot(proof):
     assert proof.skill_agreement > 0.95
 
 
+def test_neighbours_tell_apart_what_the_table_does_not(proof):
+    assert proof.yardsticks["knn"].cost_usd < 0.9 * proof.yardsticks["skill_table"].cost_usd
+    assert proof.yardsticks["knn"].score > proof.yardsticks["skill_table"].score - 3
+
+
+def test_a_wrong_label_misleads_only_where_it_is_believed(tmp_path):
+    outcomes, prompts = made(tmp_path)
+    test, test_prompts = made(tmp_path, seed=2)
+    swapped = {"writing": "sums", "sums": "writing"}
+    misled = test._replace(labels=tuple(swapped[label] for label in test.labels))
+    right, wrong = (prove(outcomes, prompts, one, test_prompts) for one in (test, misled))
+    assert wrong.predicted.saving_end.score == right.predicted.saving_end.score
+    assert wrong.given.saving_end.models != right.given.saving_end.models
+    assert wrong.skill_agreement < 0.05
+
+
 def test_every_yardstick_is_there(proof):
     assert set(proof.yardsticks) == set(NOTES)
     assert proof.yardsticks["oracle"].score >= max(one.score for one in proof.yardsticks.values())

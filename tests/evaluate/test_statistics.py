@@ -24,6 +24,11 @@ def test_tasks_of_one_cluster_count_as_one():
     assert together == pytest.approx(-1.645 / np.sqrt(20), abs=0.05)
 
 
+def test_a_difference_that_is_everywhere_the_same_is_its_own_bound():
+    names = ["large"] * 90 + ["small"] * 5 + ["tiny"]
+    assert lower_bound(np.full(96, 0.3), names, seed=1) == pytest.approx(0.3)
+
+
 def test_the_bound_is_the_same_every_time():
     differences = np.sin(np.arange(300))
     names = [str(at % 40) for at in range(300)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,8 @@ def test_a_text_of_unknown_words_only_is_like_nothing():
 
 
 def test_wide_texts_are_compared_in_slices_without_a_seam():
-    texts = [" ".join(f"word{at}x{number}" for number in range(400)) for at in "abcdefghijklmnop"]
+    made = ["".join(letters) for letters in itertools.product("abcdefghijklm", repeat=4)]
+    texts = [" ".join(made[at : at + 300]) for at in range(0, 9000, 300)]  # 18,000 words and pairs, slices of 4,096
     space = Space(texts * 2)
     near = space.likeness(space.known, space.known)
     np.testing.assert_allclose(np.diag(near), 1, atol=1e-6)

@@ -130,14 +130,14 @@ def test_a_bug_in_routing_serves_the_baseline_counts_it_and_quotes_nothing(
     assert ANSWER.text.encode() not in kept["log"]
 
 
-@pytest.mark.parametrize("part", ["allowed_lanes", "choose"])
+@pytest.mark.parametrize(("module", "part"), [("case", "allowed_lanes"), ("prefer", "choose")])
 def test_a_bug_in_any_layer_serves_the_baseline(
-    part: str, gateway: RunningGateway, upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
+    module: str, part: str, gateway: RunningGateway, upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object, **__: object) -> None:
         raise KeyError("a bug")
 
-    monkeypatch.setattr(sys.modules["lanewise.router.decide"], part, broken)
+    monkeypatch.setattr(sys.modules[f"lanewise.router.{module}"], part, broken)
     assert ask(gateway.port, "chat").status == 200
     record = gateway.record()
     assert (record.decision.reason, record.decision.chosen.model) == ("routing_error", "m")

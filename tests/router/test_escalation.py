@@ -12,7 +12,7 @@ from router_kit import MODELS, House, Said, candidate, reading_of, reasons, requ
 from lanewise.config import ModelSettings
 from lanewise.journey import Caller, Decision, Reading
 from lanewise.router import World, decide
-from lanewise.router.decide import FAILING_FROM, HOLD_OUT, drawn
+from lanewise.router.prefer import FAILING_FROM, HOLD_OUT, drawn
 from lanewise.select import Pin
 
 MOVED_TASK = next(f"t{n}" for n in range(99) if drawn("hold_out", f"t{n}") >= HOLD_OUT)

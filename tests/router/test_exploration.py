@@ -15,7 +15,7 @@ from router_kit import MODELS, PROVIDERS, candidate, conditions_of, decided, pro
 from lanewise.config import KeySettings, ModelSettings, RoutingSettings, SkillSettings
 from lanewise.journey import Caller, Candidate, Decision, Reading
 from lanewise.router import World
-from lanewise.router.decide import HOLD_OUT
+from lanewise.router.prefer import HOLD_OUT
 from lanewise.select import Pin
 
 MANY = 1000

@@ -16,7 +16,7 @@ from lanewise.journey import Caller, CallRecord
 from lanewise.router import Experience, Situation, World
 
 CANARY = "canary-of-the-user"
-DECIDE = importlib.import_module("lanewise.router.decide")
+CASE, PREFER = (importlib.import_module(f"lanewise.router.{name}") for name in ("case", "prefer"))
 
 
 class Bug(Exception):
@@ -45,9 +45,9 @@ def answer() -> Said:
 BEFORE = {
     "classify": (Classifier, "read"),
     "signals": (Signals, "read"),
-    "route": (DECIDE, "allowed_lanes"),
-    "rules": (DECIDE, "first_match"),
-    "select": (DECIDE, "choose"),
+    "route": (CASE, "allowed_lanes"),
+    "rules": (CASE, "first_match"),
+    "select": (PREFER, "choose"),
     "beliefs": (Experience, "evidence"),
     "situation": (World, "situation"),
 }

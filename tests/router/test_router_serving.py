@@ -65,8 +65,8 @@ def bug(*_: object, **__: object) -> Any:
 
 LAYERS = {
     "classify": (Classifier, "read"),
-    "route": (importlib.import_module("lanewise.router.decide"), "allowed_lanes"),
-    "select": (importlib.import_module("lanewise.router.decide"), "choose"),
+    "route": (importlib.import_module("lanewise.router.case"), "allowed_lanes"),
+    "select": (importlib.import_module("lanewise.router.prefer"), "choose"),
 }
 
 

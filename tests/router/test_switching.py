@@ -165,7 +165,7 @@ def test_a_conversation_that_lies_at_its_provider_has_no_switch_point_while_its_
         ("main", {"previous_response": True}, True),
         ("continuation", {"previous_response": True}, True),
         ("continuation", {"sealed": True}, True),  # an open loop: its thinking has to come back to its maker
-        ("main", {"sealed": True}, False),  # thinking of tasks that are over is not needed any more
+        ("main", {"sealed": True}, True),
         ("continuation", {}, False),
     ],
 )
@@ -183,7 +183,7 @@ def test_what_only_its_maker_can_read_keeps_a_call_with_its_vendor_though_its_pi
     decision = decide(world_of().rulebook, Caller(), reading, situation)
     if bound:
         assert decision.chosen == SMALL  # the cheapest of the vendor of `big`, which was named, and of `small`
-        assert who == "pin" or reasons(decision)["own@gpu"] == "provider_state"
+        assert decision.reason == "task_pin" or reasons(decision)["own@gpu"] == "sealed"
     elif who != "pin" or kind == "main":
         assert decision.chosen == candidate("own", "gpu")
 

@@ -34,10 +34,10 @@ alone (PEERS.md), so even a red test is no more than an even chance; outcomes wi
 REPEATS = 3
 """So often must the same call with the same arguments stand in the window: twice is a retry, thrice a loop."""
 
-CUT_STOPS = frozenset(
+_CUT_STOPS = frozenset(
     {"max_tokens", "length", "max_output_tokens", "MAX_TOKENS", "model_context_window_exceeded", "incomplete"}
 )
-REFUSAL_STOPS = frozenset({"refusal", "content_filter", "SAFETY", "PROHIBITED_CONTENT", "RECITATION"})
+_REFUSAL_STOPS = frozenset({"refusal", "content_filter", "SAFETY", "PROHIBITED_CONTENT", "RECITATION"})
 """Stop reasons as the dialects spell them."""
 
 _HEAD_CHARS = 600
@@ -104,17 +104,13 @@ class Signals:
         files = resources.files(__package__)
         return cls(files.joinpath("signals.toml").read_bytes(), files.joinpath("complaints.toml").read_bytes())
 
-    def read(
-        self, request: Request, turn: Turn, *, edited_before: bool = False, last_stop: str = ""
-    ) -> tuple[Signal, ...]:
+    def read(self, request: Request, turn: Turn, *, edited_before: bool = False) -> tuple[Signal, ...]:
         """What `request` newly says of its task, in the order of `SIGNAL_CODES`.
 
         Args:
             request: Of operation `generate`; housekeeping gives none.
             turn: What the request is.
             edited_before: The task edited a file earlier than the six messages that the request shows.
-            last_stop: Stop reason of the task's answer before this request, in any dialect's spelling; a request
-                does not carry it.
         """
         if turn.kind == "housekeeping" or not request.recent:
             return ()
@@ -140,8 +136,6 @@ class Signals:
                 continue
             found[row.code] = sum(1 for _ in pattern.finditer(text))
         found["repeated_call"] = _repeats(request.recent) if not spoken else 0
-        found["truncated"] += last_stop in CUT_STOPS
-        found["refusal"] += last_stop in REFUSAL_STOPS
         found["re_ask"] += bool(spoken and before) and self.complains(spoken, _asks(before))
         return tuple(Signal(code=code, count=found[code]) for code in SIGNAL_CODES if found[code] > 0)
 
@@ -183,6 +177,13 @@ def _joined(patterns: tuple[str, ...]) -> re.Pattern[str] | None:
     rest = [each for each in patterns if not each.startswith("^")]
     whole = "|".join([f"^(?:{heads})"] * bool(heads) + rest)
     return re.compile(whole, re.MULTILINE) if whole else None
+
+
+def of_stop(stop_reason: str) -> SignalCode | None:
+    """What an answer's stop reason, in any dialect's spelling, says of its task; a request does not carry it."""
+    if stop_reason in _CUT_STOPS:
+        return "truncated"
+    return "refusal" if stop_reason in _REFUSAL_STOPS else None
 
 
 def output_of(message: Message) -> str:

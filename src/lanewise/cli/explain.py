@@ -51,6 +51,8 @@ class Explanation(Value, frozen=True, kw_only=True):
     decision: Decision
     attempts: tuple[Attempt, ...] = ()
     outcome: Outcome | None = None
+    situation: Situation | None = None
+    """What the decision was made from, beside caller and reading; None where it was not kept."""
     reasons: dict[str, str]
     """Every reason code above, in words."""
     again: Literal["same", "different", "not_kept", ""] = ""
@@ -84,7 +86,15 @@ def command(what: str | None, *, dialect: Dialect | None, config: Path | None, a
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
     else:
-        click.echo("\n".join(lines(found.call_id, found.reading, found.decision, found.attempts, found.outcome)))
+        told = lines(
+            found.call_id,
+            found.reading,
+            found.decision,
+            attempts=found.attempts,
+            outcome=found.outcome,
+            situation=found.situation,
+        )
+        click.echo("\n".join(told))
         if found.again:
             click.echo(f"again       {_AGAIN[found.again]}")
 
@@ -125,6 +135,7 @@ def _of_record(record: CallRecord, document: str | None) -> Explanation:
         decision=record.decision,
         attempts=record.attempts,
         outcome=record.outcome,
+        situation=Situation.read(record.situation) if record.situation else None,
         reasons=_in_words(record.decision),
         again=_again(record, document),
     )
@@ -155,6 +166,7 @@ def _offline(request: Request, settings: Settings) -> Explanation:
         caller=caller,
         reading=reading,
         decision=decision,
+        situation=situation,
         reasons=_in_words(decision),
     )
 

@@ -7,17 +7,26 @@ from collections.abc import Iterator
 from lanewise.cli.reasons import LANE, words
 from lanewise.journey import Attempt, Candidate, Decision, Outcome, Reading
 from lanewise.money import format_usd
+from lanewise.router import Situation
 
 _MANY_REJECTED = 30
 """Lines of rejected candidates before the rest is only counted; `--json` has them all."""
 
 
 def lines(
-    call_id: str | None, reading: Reading, decision: Decision, attempts: tuple[Attempt, ...], outcome: Outcome | None
+    call_id: str | None,
+    reading: Reading,
+    decision: Decision,
+    *,
+    attempts: tuple[Attempt, ...] = (),
+    outcome: Outcome | None = None,
+    situation: Situation | None = None,
 ) -> Iterator[str]:
     """The explanation, line by line."""
     yield f"call        {call_id}" if call_id else "call        not sent: decided under the current configuration"
     yield from _reading(reading)
+    if situation is not None:
+        yield from _course(reading, situation)
     yield from _lanes(decision)
     yield from _decision(decision)
     yield from _quotes(decision)
@@ -25,6 +34,23 @@ def lines(
     if outcome is not None:
         yield from _attempts(attempts)
         yield from _outcome(outcome)
+
+
+def _course(reading: Reading, situation: Situation) -> Iterator[str]:
+    """What the caller's and the task's past say."""
+    if situation.failing:
+        newly = f"; newly: {', '.join(reading.signals)}" if reading.signals else ""
+        yield f"failing     {situation.failing:.0%} likely by the signals of the task{newly}"
+    if situation.caller_need:
+        yield f"caller      {situation.caller_need:.0%} of such cheap tasks needed the frontier of late"
+    if situation.turns > 1:
+        yield f"turns       about {situation.turns:.0f} more calls expected"
+    ledger = situation.conversation.ledger if situation.conversation else None
+    if ledger is not None and (ledger.overhead_pusd or ledger.forced_pusd):
+        yield (
+            f"switches    {format_usd(ledger.overhead_pusd)} chosen, {format_usd(ledger.forced_pusd)} forced,"
+            f" of {format_usd(ledger.never_switch_pusd)} without any"
+        )
 
 
 def _reading(reading: Reading) -> Iterator[str]:

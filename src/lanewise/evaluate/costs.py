@@ -68,6 +68,18 @@ def costs_of(outcomes: Outcomes, spent: Sequence[Spent]) -> tuple[Floats, bool]:
     return found, estimated
 
 
+def output_shares(outcomes: Outcomes, spent: Sequence[Spent]) -> Floats:
+    """Share of the answer in each task's tokens, (tasks, models).
+
+    Args:
+        outcomes: The tasks.
+        spent: Rows of a file of costs; may be empty.
+    """
+    rates = _Rates(spent)
+    shares = {label: [rates.output_share(label, model) for model in outcomes.models] for label in set(outcomes.labels)}
+    return np.asarray([shares[label] for label in outcomes.labels])
+
+
 class _Rates:
     """USD per token, prompt and answer together."""
 
@@ -78,15 +90,23 @@ class _Rates:
             self._sums[row.label, row.model] += amounts
             self._sums["", row.model] += amounts
 
+    def output_share(self, label: str, model: str) -> float:
+        """Of this skill, else of this model, else the usual one."""
+        sums = self._of(label, model)
+        return OUTPUT_SHARE if sums is None else float(sums[1] / sums[:2].sum())
+
     def of(self, label: str, model: str) -> float:
-        price = list_prices().get(model)
-        sums = self._sums.get((label, model), self._sums.get(("", model)))
-        if price is None and sums is None:
+        """USD per token."""
+        if (price := list_prices().get(model)) is not None:
+            share = self.output_share(label, model)
+            return (1 - share) * price.input_usd + share * price.output_usd
+        sums = self._of(label, model)
+        if sums is None:
             raise InputError(
                 f"no price is known of model {model!r}", hint="give rows of it in --costs, or `cost_usd` in its rows"
             )
-        if price is None:
-            assert sums is not None
-            return float(sums[2] / sums[:2].sum())
-        share = OUTPUT_SHARE if sums is None else float(sums[1] / sums[:2].sum())
-        return (1 - share) * price.input_usd + share * price.output_usd
+        return float(sums[2] / sums[:2].sum())
+
+    def _of(self, label: str, model: str) -> Floats | None:
+        """Prompt tokens, answer tokens and USD."""
+        return self._sums.get((label, model), self._sums.get(("", model)))

@@ -42,6 +42,8 @@ class Outcomes(NamedTuple):
     """(tasks, models); 0 where the file has none."""
     tokens: Floats
     """(tasks, models), prompt and answer together; 0 where the file has none."""
+    seconds: Floats
+    """(tasks, models), of the whole answer; 0 where the file has none."""
 
     def rows(self, kept: Whole) -> Outcomes:
         """Only the tasks at these positions."""
@@ -52,6 +54,7 @@ class Outcomes(NamedTuple):
             scores=self.scores[kept],
             cost_usd=self.cost_usd[kept],
             tokens=self.tokens[kept],
+            seconds=self.seconds[kept],
         )
 
 
@@ -74,29 +77,30 @@ def read_outcomes(path: Path, models: Sequence[str] = ()) -> Outcomes:
     """The outcomes in `path`, a `.csv` or `.csv.gz` with the columns task_id, dimension, model, score.
 
     Args:
-        path: The file; `cost_usd` and `total_tokens` are read where it has them.
+        path: The file; `cost_usd`, `total_tokens` and `latency_ms` are read where it has them.
         models: The models wanted, in this order; all of the file, sorted, where empty.
 
     Raises:
         InputError: it cannot be read, a column or a row is missing, or a value is none.
     """
     labels: dict[str, str] = {}
-    cells: dict[tuple[str, str], tuple[float, float, float]] = {}
-    for line, row in _rows(path, _COLUMNS):
+    cells: dict[tuple[str, str], tuple[float, ...]] = {}
+    for line, row in csv_rows(path, _COLUMNS):
         where = f"{path}:{line}"
         task, model = row["task_id"], row["model"]
         if (task, model) in cells:
             raise InputError(f"{where}: a second row of model {model!r} for task {task!r}", hint="keep one of them")
-        score = _number(row, "score", where)
+        score = number_in(row, "score", where)
         if not 0 <= score <= 1:
             raise InputError(f"{where}: score {score:g} is not in 0..1", hint="scale the scores")
         if labels.setdefault(task, row["dimension"]) != row["dimension"]:
             raise InputError(f"{where}: task {task!r} has two dimensions", hint="give it the same in all its rows")
-        cells[task, model] = score, _number(row, "cost_usd", where), _number(row, "total_tokens", where)
+        amounts = (number_in(row, name, where) for name in ("cost_usd", "total_tokens"))
+        cells[task, model] = score, *amounts, _seconds(row)
     if not cells:
         raise InputError(f"{path}: no rows", hint="one row for each task and model")
     found = tuple(models) or tuple(sorted({model for _, model in cells}))
-    table = np.zeros((len(labels), len(found), 3))
+    table = np.zeros((len(labels), len(found), 4))
     for at, task in enumerate(labels):
         for column, model in enumerate(found):
             if (cell := cells.get((task, model))) is None:
@@ -105,7 +109,8 @@ def read_outcomes(path: Path, models: Sequence[str] = ()) -> Outcomes:
                     hint=f"every task needs a row of each of: {', '.join(found)}",
                 )
             table[at, column] = cell
-    return Outcomes(tuple(labels), tuple(labels.values()), found, table[..., 0], table[..., 1], table[..., 2])
+    scores, cost_usd, tokens, seconds = np.moveaxis(table, 2, 0)
+    return Outcomes(tuple(labels), tuple(labels.values()), found, scores, cost_usd, tokens, seconds)
 
 
 def read_costs(path: Path) -> list[Spent]:
@@ -115,11 +120,11 @@ def read_costs(path: Path) -> list[Spent]:
         InputError: it cannot be read, or a column is missing, or a value is none.
     """
     found = []
-    for line, row in _rows(path, ("dimension", "model", "cost_usd", "input_tokens", "output_tokens")):
+    for line, row in csv_rows(path, ("dimension", "model", "cost_usd", "input_tokens", "output_tokens")):
         where = f"{path}:{line}"
-        asked, answered = (_number(row, name, where) for name in ("input_tokens", "output_tokens"))
+        asked, answered = (number_in(row, name, where) for name in ("input_tokens", "output_tokens"))
         if asked + answered > 0:
-            found.append(Spent(row["dimension"], row["model"], asked, answered, _number(row, "cost_usd", where)))
+            found.append(Spent(row["dimension"], row["model"], asked, answered, number_in(row, "cost_usd", where)))
     if not found:
         raise InputError(f"{path}: no row has tokens", hint="columns input_tokens and output_tokens hold them")
     return found
@@ -170,8 +175,16 @@ def problem_of(task: str) -> str:
     return _VARIANT.sub("", bare)
 
 
-def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """(line, row) pairs of a CSV file whose first line names the columns."""
+def csv_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """(line, row) pairs of a CSV file whose first line names the columns.
+
+    Args:
+        path: `.csv` or `.csv.gz`.
+        needed: Columns that must be there.
+
+    Raises:
+        InputError: it cannot be read, or a column or a field is missing.
+    """
     try:
         text = _content(path).decode()
     except UnicodeDecodeError as error:
@@ -202,8 +215,17 @@ def _content(path: Path) -> bytes:
         ) from error
 
 
-def _number(row: dict[str, str], name: str, where: str) -> float:
-    """A value that is not negative; 0 where the column or the value is missing, but for scores."""
+def number_in(row: dict[str, str], name: str, where: str) -> float:
+    """A value that is not negative; 0 where the column or the value is missing, but for scores.
+
+    Args:
+        row: Of a file.
+        name: Its column.
+        where: File and line, for the message.
+
+    Raises:
+        InputError: it is no such number.
+    """
     text = row.get(name, "")
     if not text and name != "score":
         return 0.0
@@ -214,3 +236,11 @@ def _number(row: dict[str, str], name: str, where: str) -> float:
     if not 0 <= value < float("inf"):
         raise InputError(f"{where}: {name} {text!r} is not a number from 0 on", hint="mend this line")
     return value
+
+
+def _seconds(row: dict[str, str]) -> float:
+    """How long the answer took; 0 where that was not measured, which files say in many ways."""
+    try:
+        return max(0.0, float(row.get("latency_ms", "")) / 1000)
+    except ValueError:
+        return 0.0

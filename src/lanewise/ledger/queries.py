@@ -66,6 +66,21 @@ def policy(database: Database, policy_id: str) -> str | None:
     return None if found is None else str(found)
 
 
+def spent_since(database: Database, since: dt.datetime) -> dict[str, int]:
+    """Key -> pico-dollars of its calls that started at `since` or later, as far as their cost is known.
+
+    Raises:
+        StoreError: the database cannot be used.
+    """
+    query = (
+        sa.select(CALLS.c.key_id, sa.func.sum(CALLS.c.cost_total_pusd))
+        .where(CALLS.c.started_us >= to_us(since), CALLS.c.cost_total_pusd.is_not(None))
+        .group_by(CALLS.c.key_id)
+    )
+    with database.read() as connection:
+        return {str(key_id): int(pusd) for key_id, pusd in connection.execute(query)}
+
+
 def _load(connection: sa.Connection, call_ids: Sequence[str]) -> tuple[CallRecord, ...]:
     """The calls of these ids, in this order. Their attempts exist: they were written together."""
     calls = {row["call_id"]: row for row in _rows(connection, CALLS, call_ids)}

@@ -2,7 +2,15 @@
 
 from lanewise.route.facts import VARIABLES, Facts, facts_of
 from lanewise.route.lanes import LanePolicy, allowed_lanes, cheap_by_judgement, residency, resident
-from lanewise.route.queues import QueueState, Speed, concurrency, now_spilled, predicted_completion_s, spills
+from lanewise.route.queues import (
+    QueueState,
+    Speed,
+    concurrency,
+    now_spilled,
+    predicted_completion_s,
+    predicted_wait_s,
+    spills,
+)
 from lanewise.route.rules import Rule, compiled, first_match
 from lanewise.route.states import LaneQueue, Queues, Spend
 
@@ -24,6 +32,7 @@ __all__ = [
     "first_match",
     "now_spilled",
     "predicted_completion_s",
+    "predicted_wait_s",
     "residency",
     "resident",
     "spills",

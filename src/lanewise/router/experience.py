@@ -10,7 +10,7 @@ import datetime as dt
 from collections import OrderedDict
 from typing import Final
 
-from lanewise.classify.signals import CUT_STOPS, REFUSAL_STOPS
+from lanewise.classify.signals import of_stop
 from lanewise.journey import Attempt, Caller, CallRecord, Candidate, Reading, Skill, Usage
 from lanewise.select import (
     Band,
@@ -95,11 +95,14 @@ class Experience:
         answered = next((row for row in reversed(call.attempts) if row.candidate == call.outcome.served), None)
         for attempt in call.attempts:
             self._learn_speed(call, attempt, call.outcome.usage if attempt is answered else None)
+        served = _answered_by(call)
+        if served is None:
+            return
         if call.reading.turn.kind == "housekeeping":
             self._learn_rewriting(call)
-        elif call.outcome.served is not None:
+        else:
             self._learn_conversation(call, vendor)
-            self._learn_task(call, call.outcome.served)
+            self._learn_task(call, served)
 
     def evidence(self, reading: Reading, table: Table, at: dt.datetime) -> bytes:
         """What is believed of each entry of `table` at this kind of work, packed."""
@@ -138,12 +141,15 @@ class Experience:
         if attempt.error in {"client_left", LOST}:
             return
         failed = attempt.status is None or attempt.status >= 500 or attempt.error in {"stream_cut", "idle_timeout"}
-        first_s = None if attempt.first_byte_us is None else attempt.first_byte_us / 1e6
-        whole_s = attempt.duration_us / 1e6
+        began = (
+            call.stream and attempt.status is not None and attempt.status < 400
+        )  # errors and whole answers come at once
+        first_us = attempt.first_byte_us if began else None
+        first_s = None if first_us is None or first_us < 0 else first_us / 1e6
         tokens = usage.output_tokens if usage else None
         per_s = None
         if tokens and tokens >= _LEAST_TOKENS_FOR_SPEED and first_s is not None:
-            decoding_s = whole_s - first_s if call.stream else whole_s
+            decoding_s = attempt.duration_us / 1e6 - first_s
             per_s = tokens / decoding_s if decoding_s > 0 else None
         self._beliefs.call_ended(
             CallResult(
@@ -152,7 +158,7 @@ class Experience:
                 candidate=attempt.candidate,
                 failed=failed,
                 output_tokens=tokens,
-                first_token_s=first_s if call.stream else None,
+                first_token_s=first_s,
                 tokens_per_s=per_s,
                 at=call.started_at,
             )
@@ -191,7 +197,7 @@ class Experience:
         task.calls += 1
         if not call.reading.identity.new_task:
             task.failing = 1 - (1 - task.failing) * (1 - call.reading.failing)
-        if call.outcome.stop_reason in CUT_STOPS | REFUSAL_STOPS:
+        if of_stop(call.outcome.stop_reason) is not None:
             task.failing = 1 - (1 - task.failing) * (1 - _BAD_STOP)
         task.escalation = task.escalation or call.decision.reason == "escalated"
         self._tasks[session_id] = task
@@ -215,6 +221,12 @@ class Experience:
         )
         if task.began_cheap:
             self._callers.task_ended(task.caller, task.skill, needed=needed, at_s=at.timestamp())
+
+
+def _answered_by(call: CallRecord) -> Candidate | None:
+    """Who gave an answer; an error that was relayed is none, one that the client left before its end is."""
+    outcome = call.outcome
+    return outcome.served if outcome.status < 400 or outcome.error == "client_left" else None
 
 
 def caller_of(caller: Caller, reading: Reading) -> str:

@@ -119,7 +119,7 @@ class Router:
             self._recorder.routing_failed()
             baselines = tuple(entry.candidate for entry in self.world.baselines(request, caller))
             limits = self.world.limits(caller, self._spent_pusd(caller))
-            decision = unrouted(caller, request.model, baselines, "routing_error", limits)
+            decision = unrouted(caller, request.model, baselines, reason="routing_error", limits=limits)
             return Decided(_blank_reading(request), decision, None)
 
     def _decided(self, request: Request, caller: Caller, reading: Reading, world: World, now: dt.datetime) -> Decided:
@@ -133,8 +133,7 @@ class Router:
         )
         situation = world.situation(request, caller, reading, conditions, self._experience)
         decision = decide(world.rulebook, caller, reading, situation)
-        if reading.features.waiting:
-            self._queues.looked(dict(decision.spilled))
+        self._queues.looked(dict(decision.spilled))
         if decision.reason not in _NOT_ROUTED:
             before = conditions.pin.escalation if conditions.pin else ""
             escalation = _ESCALATIONS.get(decision.reason, before)

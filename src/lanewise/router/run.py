@@ -238,12 +238,12 @@ class Run:
             self._warm_tokens = seen
         if self.served is None or self.served == candidate:
             return usage
-        found = served_elsewhere(
+        elsewhere = served_elsewhere(
             usage,
             cached_tokens=max(self._warm_tokens, usage.cache_read_tokens),
-            writes=self._request.dialect == "messages" and b'"cache_control"' in self._request.plain,
+            writes=self._reading.features.marks_cache,
         )
-        return msgspec.structs.replace(found, service_tier=candidate.service)
+        return msgspec.structs.replace(elsewhere, service_tier=candidate.service)
 
     def _preferred_cost_pusd(self, usage: Usage | None) -> int | None:
         """What routing would have cost where it did not happen."""

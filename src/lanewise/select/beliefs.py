@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from lanewise.journey import Candidate, Features, Skill, Value
 from lanewise.select.priors import Priors
+from lanewise.select.shrink import STRENGTH
 from lanewise.select.table import Flags, Numbers, Table
 
 Band: TypeAlias = Literal["single", "light", "heavy"]
@@ -31,9 +32,6 @@ BANDS: Final[tuple[Band, ...]] = get_args(Band)
 
 HEAVY_FROM: Final = 0.40
 """Complexity from which a tool loop is heavy. By judgement: about a third of the recorded loops lie above."""
-
-SHRINK: Final = 20.0
-"""Own tasks that weigh as much as the prior: the pseudo-count of the beta-binomial rule in ROUTING.md section 6.1."""
 
 HALF_LIFE_S: Final = 30 * 86_400.0
 """After this time a task counts half: providers change models behind their names within months."""
@@ -137,7 +135,7 @@ class Beliefs:
         """Learn how fast an endpoint was, how much the model wrote, and whether it failed."""
         at_s = result.at.timestamp()
         self._speed.add(self._endpoints.of(_endpoint(result.candidate)), result, at_s)
-        if result.output_tokens:
+        if result.output_tokens and not result.failed:
             cell = self._cell(result.skill, result.band)
             cell.wrote(self._models.of(result.candidate.model), result.output_tokens)
 
@@ -193,10 +191,10 @@ def posterior(good: Numbers, tried: Numbers, prior: Numbers, once: Flags) -> Num
     if level.any():
         weights = tried[level]
         there = float(weights @ prior[level]) / float(weights.sum())
-        here = (float(good[level].sum()) + SHRINK * there) / (float(weights.sum()) + SHRINK)
+        here = (float(good[level].sum()) + STRENGTH * there) / (float(weights.sum()) + STRENGTH)
         prior = _from_log_odds(_log_odds(prior) + float(_log_odds(np.array(here)) - _log_odds(np.array(there))))
     base = np.where(known, prior, 0.0)
-    shrink = np.where(known, SHRINK, 0.0)
+    shrink = np.where(known, STRENGTH, 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         success: Numbers = (good + shrink * base) / (tried + shrink)
     return success
@@ -267,6 +265,7 @@ class _Speed:
         self._first_s = np.full(MAX_NAMES + 1, np.nan)
         self._per_s = np.full(MAX_NAMES + 1, np.nan)
         self._measured = np.zeros(MAX_NAMES + 1)
+        self._decoded = np.zeros(MAX_NAMES + 1)
         self._at_s = np.full(MAX_NAMES + 1, -np.inf)
         self._failing = np.zeros(MAX_NAMES + 1)
         self._failing_at_s = np.zeros(MAX_NAMES + 1)
@@ -279,8 +278,8 @@ class _Speed:
         if result.first_token_s is None or result.failed:
             return
         if at_s - self._at_s[endpoint] > SPEED_STALE_S:
-            self._measured[endpoint] = 0
-            self._per_s[endpoint] = np.nan
+            self._measured[endpoint] = self._decoded[endpoint] = 0
+            self._first_s[endpoint] = self._per_s[endpoint] = np.nan
         self._measured[endpoint] += 1
         self._at_s[endpoint] = max(at_s, float(self._at_s[endpoint]))
         slower = result.first_token_s > self._first_s[endpoint]
@@ -289,7 +288,8 @@ class _Speed:
         else:
             _average(self._first_s, endpoint, result.first_token_s, self._measured[endpoint])
         if result.tokens_per_s is not None:
-            _average(self._per_s, endpoint, result.tokens_per_s, self._measured[endpoint])
+            self._decoded[endpoint] += 1
+            _average(self._per_s, endpoint, result.tokens_per_s, self._decoded[endpoint])
 
     def now(self, endpoints: npt.NDArray[np.intp], at_s: float) -> tuple[Numbers, Numbers, Numbers]:
         """First token, tokens per second and failure rate of `endpoints` at `at_s`."""

@@ -30,7 +30,7 @@ class _Count(NamedTuple):
 
 
 class Callers:
-    """(caller, skill) -> how often cheap was not enough, least recently used out first."""
+    """(caller, skill) -> how often cheap was not enough; whose last task is the longest ago goes first."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
@@ -40,7 +40,7 @@ class Callers:
         """A task that a cheap model began is over."""
         before = self._faded((caller, skill), at_s)
         self._counts.pop((caller, skill), None)
-        self._counts[caller, skill] = _Count(before.needed + needed, before.tasks + 1, at_s)
+        self._counts[caller, skill] = _Count(before.needed + needed, before.tasks + 1, before.at_s)
         if len(self._counts) > self._capacity:
             self._counts.popitem(last=False)
 
@@ -52,4 +52,4 @@ class Callers:
     def _faded(self, key: tuple[str, Skill], at_s: float) -> _Count:
         count = self._counts.get(key, _Count(0.0, 0.0, at_s))
         share = 0.5 ** (max(0.0, at_s - count.at_s) / HALF_LIFE_S)
-        return _Count(count.needed * share, count.tasks * share, at_s)
+        return _Count(count.needed * share, count.tasks * share, max(at_s, count.at_s))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from lanewise.journey import Dialect, LaneRuling, Quote, Rejection, Value
 from lanewise.select.beliefs import Evidence
+from lanewise.select.shrink import bound
 from lanewise.select.stay import SwitchLedger, allowance_pusd, stay_or_switch
 from lanewise.select.table import LANES, Flags, Numbers, Table, Whole
 
@@ -23,11 +24,12 @@ EXPECTED_OUTPUT_TOKENS: Final = 700
 MIN_EVIDENCE: Final = 30.0
 """Tasks from which evidence speaks instead of judgement: fewer leave an interval wider than any sensible loss."""
 
-Z_ONE_SIDED_95: Final = 1.6449
-"""Quantile of the standard normal distribution: one-sided, 95 %."""
+MAX_FAILURE_RATE: Final = 0.2
+"""Share of an endpoint's latest calls from which it is avoided: three failures in a row reach it, and so does every
+fifth of many (see `select.beliefs`). The breaker opens on failures in a row only."""
 
 QUOTES: Final = 8
-"""Candidates whose numbers are kept with a decision, the best ones and the baseline."""
+"""Cheapest candidates whose numbers are kept with a decision, beside those of the preferred one and the baseline."""
 
 FLAT_CODES: Final = (
     "",
@@ -39,15 +41,16 @@ FLAT_CODES: Final = (
     "context_window",
     "vision",
     "tools",
+    "sealed",
     "no_credential",
     "breaker_open",
     "slower_than_cloud",
     "rule",
-    "provider_state",
     "not_proven",
     "judgement",
     "caller_history",
     "task_failing",
+    "unreliable",
     "unknown_price",
     "unknown_baseline_price",
     "dearer_than_baseline",
@@ -75,6 +78,8 @@ class Need(Value, frozen=True, kw_only=True):
 class Terms(NamedTuple):
     """What configuration and moment allow, one flag per entry, and how much may be lost."""
 
+    readers: Flags
+    """Can read what the conversation holds sealed."""
     authorised: Flags
     """A credential may be sent."""
     unavailable: Flags
@@ -137,7 +142,6 @@ def choose(
     outlook: Outlook,
     *,
     offered: Flags | None = None,
-    unoffered: Literal["rule", "provider_state"] = "rule",
 ) -> Choice:
     """Pick among the entries of `table`.
 
@@ -149,16 +153,17 @@ def choose(
         terms: What else may not be.
         evidence: What is believed of each entry.
         outlook: What each entry is expected to cost and take.
-        offered: Entries to consider, where a rule or sealed state leaves only some; all by default.
-        unoffered: Why the others are not.
+        offered: Entries to consider, where a rule names some; all by default.
     """
     reasons = np.zeros(len(table), dtype=np.int16)
     _may_not(reasons, table, ruling, need, terms)
     _refuse(reasons, terms.spilled, "slower_than_cloud")
     if offered is not None:
-        _refuse(reasons, ~offered, unoffered)
+        _refuse(reasons, ~offered, "rule")
     considered = np.flatnonzero(reasons == 0)
-    _not_good_enough(reasons, table, baseline, terms, evidence)
+    low = bound(evidence.success, evidence.weight)
+    _not_good_enough(reasons, table, baseline, terms, evidence, low)
+    outlook = _with_escalation(outlook, baseline, evidence)
     _does_not_pay(reasons, table, baseline, terms, outlook)
     fit = np.flatnonzero(reasons == 0)
     fit = fit[np.argsort(table.lane[fit], kind="stable")]
@@ -177,7 +182,7 @@ def choose(
         fit=tuple(order.tolist()),
         stays=stays,
         rejected=table.rejections(reasons, _words(ruling)),
-        quotes=_quotes(table, considered, baseline, evidence, outlook),
+        quotes=_quotes(table, considered, (baseline,) if best is None else (best, baseline), evidence, low, outlook),
     )
 
 
@@ -221,17 +226,6 @@ STANDING: Final = frozenset({"caller_lane", "skill_policy", "key_policy", "resid
 """Why a lane can be refused to a task under way: somebody's word, not the state of a queue."""
 
 
-def lower_bound(success: Numbers, weight: Numbers) -> Numbers:
-    """One-sided 95 % lower bound of a share known from `weight` tasks.
-
-    Normal approximation after one task of each kind is added, so that a spotless record of three is not certainty
-    (Agresti and Coull 1998).
-    """
-    tried = weight + 2
-    share = (success * weight + 1) / tried
-    return share - Z_ONE_SIDED_95 * np.sqrt(share * (1 - share) / tried)
-
-
 def _may_not(reasons: npt.NDArray[np.int16], table: Table, ruling: LaneRuling, need: Need, terms: Terms) -> None:
     _refuse(reasons, ~table.speaks[need.dialect], "dialect")
     _refuse(reasons, ~terms.resident, "residency")
@@ -248,12 +242,13 @@ def _may_not(reasons: npt.NDArray[np.int16], table: Table, ruling: LaneRuling, n
         _refuse(reasons, table.blind, "vision")
     if need.has_tools:
         _refuse(reasons, table.handless, "tools")
+    _refuse(reasons, ~terms.readers, "sealed")
     _refuse(reasons, ~terms.authorised, "no_credential")
     _refuse(reasons, terms.unavailable, "breaker_open")
 
 
 def _not_good_enough(
-    reasons: npt.NDArray[np.int16], table: Table, baseline: int, terms: Terms, evidence: Evidence
+    reasons: npt.NDArray[np.int16], table: Table, baseline: int, terms: Terms, evidence: Evidence, low: Numbers
 ) -> None:
     """Not inferior by evidence of both, otherwise by judgement of the tier."""
     kept = reasons[baseline]
@@ -261,7 +256,7 @@ def _not_good_enough(
     if known[baseline]:
         floor = evidence.success[baseline] - terms.max_loss
         with np.errstate(invalid="ignore"):
-            short = lower_bound(evidence.success, evidence.weight) < floor
+            short = low < floor
         _refuse(reasons, known & short, "not_proven")
     else:
         known = np.zeros(len(table), dtype=np.bool_)
@@ -269,7 +264,16 @@ def _not_good_enough(
         _refuse(reasons, table.cheap & ~known, "judgement")
     if terms.barred:
         _refuse(reasons, table.cheap, terms.barred)
+    _refuse(reasons, evidence.failure_rate >= MAX_FAILURE_RATE, "unreliable")
     reasons[baseline] = kept
+
+
+def _with_escalation(outlook: Outlook, baseline: int, evidence: Evidence) -> Outlook:
+    """The totals with what is expected to be done over: tasks that a candidate fails and the baseline would not."""
+    known = (evidence.weight >= MIN_EVIDENCE) & (evidence.weight[baseline] >= MIN_EVIDENCE)
+    short = np.where(known, np.maximum(0.0, evidence.success[baseline] - evidence.success), 0.0)
+    again_pusd = np.rint(short * outlook.total_pusd[baseline]).astype(np.int64)
+    return outlook._replace(total_pusd=outlook.total_pusd + again_pusd)
 
 
 def _does_not_pay(reasons: npt.NDArray[np.int16], table: Table, baseline: int, terms: Terms, outlook: Outlook) -> None:
@@ -287,7 +291,8 @@ def _does_not_pay(reasons: npt.NDArray[np.int16], table: Table, baseline: int, t
 
 
 def _refuse(reasons: npt.NDArray[np.int16], which: Flags, code: str) -> None:
-    reasons[(reasons == 0) & which] = _CODE[code]
+    if which.any():
+        reasons[(reasons == 0) & which] = _CODE[code]
 
 
 def _words(ruling: LaneRuling) -> tuple[str, ...]:
@@ -297,33 +302,29 @@ def _words(ruling: LaneRuling) -> tuple[str, ...]:
 
 
 def _quotes(
-    table: Table, considered: npt.NDArray[np.intp], baseline: int, evidence: Evidence, outlook: Outlook
+    table: Table,
+    considered: npt.NDArray[np.intp],
+    wanted: tuple[int, ...],
+    evidence: Evidence,
+    low: Numbers,
+    outlook: Outlook,
 ) -> tuple[Quote, ...]:
-    best = considered[np.argsort(outlook.total_pusd[considered], kind="stable")][:QUOTES].tolist()
-    positions = best if baseline in best else [*best, baseline]
-    low = lower_bound(evidence.success[positions], evidence.weight[positions])
-    rows = zip(
-        positions,
-        outlook.total_pusd[positions].tolist(),
-        table.unpriced[positions].tolist(),
-        _rounded(evidence.success[positions]),
-        _rounded(low),
-        np.round(evidence.weight[positions], 1).tolist(),
-        _rounded(outlook.completion_s[positions]),
-        strict=True,
-    )
-    return tuple(
-        Quote(
-            candidate=table.candidates[at],
-            total_pusd=None if unpriced else total,
-            success=success,
-            success_low=None if success is None else least,
-            weight=weight,
-            completion_s=takes_s,
-        )
-        for at, total, unpriced, success, least, weight, takes_s in rows
+    cheapest = considered[np.argsort(outlook.total_pusd[considered], kind="stable")][:QUOTES].tolist()
+    positions = dict.fromkeys([*cheapest, *wanted])
+    return tuple([_quote(table, at, evidence, low, outlook) for at in positions])
+
+
+def _quote(table: Table, at: int, evidence: Evidence, low: Numbers, outlook: Outlook) -> Quote:
+    success = _rounded(evidence.success.item(at))
+    return Quote(
+        candidate=table.candidates[at],
+        total_pusd=None if table.unpriced[at] else outlook.total_pusd.item(at),
+        success=success,
+        success_low=None if success is None else _rounded(low.item(at)),
+        weight=round(evidence.weight.item(at), 1),
+        completion_s=_rounded(outlook.completion_s.item(at)),
     )
 
 
-def _rounded(values: Numbers) -> list[float | None]:
-    return [None if value != value else value for value in np.round(values, 4).tolist()]  # noqa: PLR0124 - NaN
+def _rounded(number: float) -> float | None:
+    return None if number != number else round(number, 4)  # noqa: PLR0124 - NaN is unlike itself

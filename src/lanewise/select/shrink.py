@@ -7,14 +7,20 @@ of routing share it, so that what is proved is what serves.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from lanewise.journey import Value
 
+Number = TypeVar("Number", float, npt.NDArray[np.float64])
+
 STRENGTH: Final = 20.0
 """Tasks that the level above counts for: `(s + 20 p) / (n + 20)`, as in IRT-Router and UCCI (arXiv 2605.18796)."""
+
+_ALMOST_NOTHING: Final = 1e-9
 
 Z_95: Final = 1.6449
 """Standard normal quantile of a one-sided 95 % bound."""
@@ -81,19 +87,24 @@ def along(
     return found
 
 
-def lower_bound(estimate: Estimate, *, z: float = Z_95) -> float:
-    """The one-sided lower bound of a success rate: Wilson's (1927), with the weight as number of tasks.
+def bound(mean: Number, weight: Number, *, z: float = Z_95) -> Number:
+    """The one-sided lower bound of success rates: Wilson's (1927), with the weight as number of tasks; 0 without any.
 
     Within 0.02 of the quantile of Jeffreys' beta posterior from 10 tasks on, at a fraction of its cost. Scores between
     0 and 1 vary less than successes and failures of the same mean do, so that for them it errs on the low side.
 
     Args:
-        estimate: Mean and weight.
+        mean: Success rates, 0..1; a number or an array.
+        weight: Tasks behind each.
         z: Standard normal quantile of the confidence.
     """
-    n = estimate.weight
-    if n <= 0:
-        return 0.0
+    n = np.maximum(weight, _ALMOST_NOTHING)
     square = z * z / n
-    spread = z * math.sqrt(estimate.mean * (1 - estimate.mean) / n + square / (4 * n))
-    return max(0.0, (estimate.mean + square / 2 - spread) / (1 + square))
+    spread = z * np.sqrt(mean * (1 - mean) / n + square / (4 * n))
+    least: Number = np.maximum(0.0, (mean + square / 2 - spread) / (1 + square)) * (weight > 0)
+    return least
+
+
+def lower_bound(estimate: Estimate, *, z: float = Z_95) -> float:
+    """`bound` of one estimate."""
+    return float(bound(estimate.mean, estimate.weight, z=z))

@@ -1,7 +1,7 @@
 """The catalog as columns: one array per property, one position per entry, so that 200 entries cost what 5 do.
 
-Built once per configuration. Prices are columns too, one set for each prompt size class and minute, because both move
-them; the last few sets are kept. Knows no request.
+Built once per configuration. Prices are columns too, one set for each prompt size class and for as long as none of them
+moves by the clock; the last few sets are kept. Knows no request.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ class Table:
         self._min_prefix_tokens = np.array([rule.min_prefix_tokens for rule in rules], dtype=np.int64)
         self._needs_mark = np.array([rule.needs_mark for rule in rules], dtype=np.bool_)
         self._thresholds = sorted({level.above_prompt_tokens for e in entries if e.price for level in e.price.tiers})
+        self._lasting_s = _lasting_s([entry.price for entry in entries if entry.price is not None])
         self._rejections: dict[str, list[Rejection]] = {}
         self._rates: dict[tuple[int, int], Rates] = {}
 
@@ -135,13 +136,20 @@ class Table:
 
     def rates(self, prompt_tokens: int, at: dt.datetime) -> Rates:
         """What each entry charges for a prompt of this size at this time, aware UTC."""
-        key = (bisect.bisect_left(self._thresholds, prompt_tokens), int(at.timestamp()) // 60)
+        key = (bisect.bisect_left(self._thresholds, prompt_tokens), int(at.timestamp()) // self._lasting_s)
         found = self._rates.get(key)
         if found is None:
             if len(self._rates) >= _KEPT_RATES:
                 self._rates.clear()
             found = self._rates[key] = rates_of(self.entries, prompt_tokens, at)
         return found
+
+
+def _lasting_s(prices: Sequence[ModelPrice]) -> int:
+    """Seconds of UTC for which no price moves: windows begin on the minute, announced changes at midnight."""
+    if any(price.off_peak is not None for price in prices):
+        return 60
+    return 86_400 if any(price.rises for price in prices) else _UNBOUNDED
 
 
 def rates_of(entries: Sequence[Entry], prompt_tokens: int, at: dt.datetime) -> Rates:

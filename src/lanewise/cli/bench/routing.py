@@ -31,7 +31,7 @@ _BOUND: Final = (
 
 
 class AtQuality(Value, frozen=True, kw_only=True):
-    """Schema of `quality_end`: the point that spends up to 31 % of the baseline's cost."""
+    """Schema of `quality_end`: the point that spends up to 32 % of the baseline's cost."""
 
     saving: float
     quality_difference: float
@@ -110,7 +110,7 @@ def command(
 ) -> None:
     """Learn who does what well from OUTCOMES, freeze two operating points, and score them on TEST.
 
-    The saving end spends as little as keeps the baseline's quality, the quality end gets the best that 31 % of its
+    The saving end spends as little as keeps the baseline's quality, the quality end gets the best that 32 % of its
     cost can buy; both are frozen on OUTCOMES alone. Files are .csv or .jsonl, gzipped or not, with the columns of
     CodeRouterBench: task_id, dimension, model, score, and cost_usd or total_tokens. A task without a text is judged
     by its dimension; one that is unlike all that was learnt from goes to the baseline. Exit 1 where a lower bound is
