@@ -205,9 +205,10 @@ def _beliefs(width: int, seed: int) -> bytes:
     def known(values: Any) -> Any:
         return np.where(rng.random(width) < 0.2, np.nan, values)
 
+    success = known(rng.random(width))
     return Evidence(
-        success=known(rng.random(width)),
-        weight=rng.choice([0.0, 20.0, 30.0, 500.0], width),
+        success=success,
+        weight=np.where(np.isnan(success), 0.0, rng.choice([0.0, 20.0, 30.0, 500.0], width)),
         output_tokens=known(rng.integers(1, 20_000, width)),
         first_token_s=known(rng.random(width) * 10),
         tokens_per_s=known(rng.random(width) * 300 + 0.01),
