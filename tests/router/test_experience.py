@@ -532,3 +532,20 @@ def test_sessions_tasks_and_clients_are_remembered_up_to_a_bound(monkeypatch: py
     assert kept == [17, 18, 19]
     assert [len(experience._conversations), len(experience._tasks), len(experience._growth)] == [3, 3, 2]
     assert [experience.growth_tokens(reading(client=f"client-{n}")) > 1500 for n in (17, 18, 19)] == [False, True, True]
+
+
+# -- refused answers ------------------------------------------------------------------------------------------
+
+
+def test_an_answer_that_a_check_refused_counts_against_its_model_and_its_caller_at_once():
+    refused = tried(SMALL, refused_by="parses", cost_pusd=5)
+    answered = tried(BIG, number=2)
+    experience = taught(*[call_of(f"t{n}", attempts=(refused, answered), caller=ANN) for n in range(3)])
+    done, weight = success(experience, SMALL)
+    assert (done, weight) == (0.0, 3.0)
+    assert need(experience) == pytest.approx(3 / 5)  # three of three, and two of doubt
+
+
+def test_a_refused_answer_that_was_delivered_after_all_is_judged_by_its_task():
+    alone = tried(SMALL, refused_by="parses")
+    assert success(taught(call_of("t1", served=SMALL, attempts=(alone,))), SMALL)[1] == 0.0

@@ -202,6 +202,17 @@ class Experience:
         self._tasks[session_id] = task
         if len(self._tasks) > CAPACITY:
             self._tasks.popitem(last=False)
+        for attempt in call.attempts:
+            if attempt.refused_by and attempt.candidate != served:
+                self._learn_refusal(call, task, attempt.candidate)
+
+    def _learn_refusal(self, call: CallRecord, task: _Task, refused: Candidate) -> None:
+        """A check refused an answer, and another model gave the one that the client got: that counts at once."""
+        self._beliefs.task_ended(
+            TaskResult(skill=task.skill, band=task.band, model=refused.model, success=0.0, at=call.started_at)
+        )
+        if refused.tier == "cheap":
+            self._callers.task_ended(task.caller, task.skill, needed=True, at_s=call.started_at.timestamp())
 
     def _close(self, task: _Task, after: CallRecord) -> None:
         at = after.started_at
