@@ -1,5 +1,6 @@
 """`lanewise explain`: calls of the ledger by id, requests by what would be decided now."""
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -149,3 +150,16 @@ def test_a_model_that_nobody_can_serve_is_an_error_with_a_hint(run, configured):
     result = run("explain", "-", stdin=json.dumps({**BODY, "model": "auto"}))
     assert result.exit_code == 1
     assert "routing.baseline" in result.stderr
+
+
+def test_the_key_of_a_recorded_request_brings_its_policy(run, configured):
+    digest = hashlib.sha256(b"lw-team").hexdigest()
+    with (configured / "lanewise.toml").open("a") as file:
+        file.write(f'\n[keys.team]\nhash = "sha256:{digest}"\nlanes = ["realtime"]\n')
+    headers = [["x-lanewise-key", "lw-team"]]
+    recorded = {"path": "/v1/messages", "headers": headers, "body": BODY}
+    found = json.loads(run("explain", "-", "--json", stdin=json.dumps(recorded)).stdout)
+    assert found["caller"]["key_id"] == "team"
+    assert ["local", "key_policy"] in found["decision"]["ruling"]["refused"]
+    nobodys = json.loads(run("explain", "-", "--json", stdin=json.dumps(BODY)).stdout)
+    assert nobodys["caller"]["key_id"] == ""

@@ -12,6 +12,9 @@ from lanewise.config import load
 from lanewise.errors import ConfigError
 
 MODEL = '[providers.p]\nbase_url = "http://x"\ndialects = ["chat"]\n[models.m]\nprovider = "p"\n'
+PRICED = MODEL + "price = { input_usd_per_mtok = 1, "
+"""Up to the output price, on one line."""
+USD = "Expected a number of USD from 0 to"
 KEY = f'[keys.ci]\nhash = "sha256:{"0" * 64}"\n'
 
 
@@ -52,7 +55,14 @@ def problems(folder: Path, text: str) -> list[str]:
             ["8: `rules.1.model` names model 'mm', which is not there; hint: did you mean `m`?"],
         ),
         (MODEL + KEY + 'models = ["m", "zz"]\n', ["8: `keys.ci.models` names model 'zz', which is not there; hint: add [models.zz]"]),
-        (KEY + "budget_usd_per_day = -1\n", ["3: `keys.ci.budget_usd_per_day`: Expected a number >= 0"]),
+        *(
+            (KEY + f"budget_usd_per_day = {amount}\n", [f"3: `keys.ci.budget_usd_per_day`: {USD} 1,000,000"])
+            for amount in ("-1", "inf", "nan", "1000001")
+        ),
+        *(
+            (PRICED + f"output_usd_per_mtok = {amount} }}\n", [f"6: `models.m.price.output_usd_per_mtok`: {USD} 100,000"])
+            for amount in ("-1", "inf", "nan", "1e40")
+        ),
         ('[routing]\nregions = ["EU"]\n', ["2: `routing.regions`: Expected `str` matching regex '^[a-z0-9-]+$'"]),
     ],
 )  # fmt: skip

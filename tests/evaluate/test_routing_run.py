@@ -12,7 +12,8 @@ import pytest
 from evaluate.evaluate_kit import MODELS, row, world, write_csv
 from lanewise.errors import InputError
 from lanewise.evaluate import read_costs, read_outcomes, read_prompts, run
-from lanewise.evaluate.yardsticks import NOTES
+from lanewise.evaluate.findings import LEAST_PROBLEMS, _end
+from lanewise.evaluate.yardsticks import NOTES, Served
 
 PUBLIC = Path(__file__).parents[3] / "shared" / "data" / "routing"
 
@@ -174,3 +175,17 @@ def test_issues_of_whole_repositories_are_unlike_single_exercises():
         issues = [json.loads(line)["problem_statement"] for line in lines]
     near = likeness.ask(["any"] * len(issues), issues).near
     assert (closeness(near) < nearest).mean() > 0.97
+
+
+def test_a_saving_shown_on_too_few_problems_proves_nothing():
+    """The bound of one task is that task, however it came out."""
+    few = [f"p{number}" for number in range(LEAST_PROBLEMS - 1)]
+    assert not _valid(few, [0.5] * len(few))
+    assert _valid([*few, "p_last"], [0.5] * (len(few) + 1))
+    assert _valid(few, [0.0] * len(few))  # nothing changed
+
+
+def _valid(tasks, differences):
+    base = Served(np.zeros(len(tasks)), np.ones(len(tasks)))
+    got = Served(np.asarray(differences), np.ones(len(tasks)))
+    return _end(got, base, tasks, {}, [], 0.03).valid

@@ -111,7 +111,7 @@ Changes = dict[str, Any]
         ),
         (
             one_more("night"),
-            {"caller": Caller(deadline_s=3600.0), "reading": reading_of(waiting=False, kind="continuation")},
+            {"caller": Caller(deadline_s=3600.0), "reading": reading_of(waiting=False, kind="followup")},
             "lane:batch:tool_loop",
         ),
         (one_more("night"), {"caller": Caller(deadline_s=3600.0), "reading": reading_of(waiting=False)}, ""),
@@ -262,7 +262,7 @@ def test_a_skills_deadline_opens_the_batch_lane():
         ("main", False, True, "new_task"),
         ("main", False, False, ""),  # a client's retry
         ("continuation", False, False, ""),
-        ("continuation", True, True, "new_session"),  # met in its middle, after a restart
+        ("continuation", True, True, ""),  # met in its middle, after a restart
         ("followup", False, False, ""),
         ("subagent", True, True, "subagent_start"),
         ("subagent", False, False, ""),
@@ -465,3 +465,11 @@ def test_a_task_under_way_says_what_its_next_calls_are_expected_to_cost():
     assert decision.reason == "task_pin"
     # one call of 1,000 tokens in at $1 and 700 out at $5 a million
     assert [(quote.candidate.model, quote.total_pusd) for quote in decision.quotes] == [("small", 4_500_000_000)]
+
+
+@pytest.mark.parametrize("new_session", [True, False])
+def test_a_loop_met_in_its_middle_goes_on_with_the_named_model_where_nobody_is_known_to_have_served_it(
+    new_session: bool,
+):
+    decision = decided(reading=reading_of(kind="continuation", new_session=new_session, new_task=new_session))
+    assert (decision.chosen, decision.reason) == (candidate("big", "cloud"), "task_pin")

@@ -94,13 +94,13 @@ def test_each_call_that_meets_a_bug_counts_once_and_the_next_is_tried_again(monk
     assert house.books.routing_failures == 3
 
 
-def test_a_call_that_was_not_routed_for_a_bug_pins_no_task(monkeypatch, caplog):
+def test_a_loop_that_a_bug_sent_to_the_baseline_stays_there(monkeypatch, caplog):
     house = House()
     with monkeypatch.context() as broken:
         broken.setattr(*BEFORE["select"], bug)
         house.ask(body(), answer())
     house.ask(body(loop=True), answer())
-    assert house.last.decision.reason != "task_pin"
+    assert (house.last.decision.reason, house.last.decision.chosen.model) == ("task_pin", "big")
 
 
 def test_a_bug_in_learning_costs_neither_answer_nor_record(monkeypatch, caplog):

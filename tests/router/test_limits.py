@@ -364,3 +364,22 @@ def test_many_calls_at_once_cannot_all_take_the_last_dollar():
     assert len(house.upstream.sent) == may_run < 30
     assert sum(isinstance(end, BudgetSpent) for end in ends) == 30 - may_run
     assert house.router._spending.today("ann", NOW) == 0  # who left was not billed
+
+
+@pytest.mark.parametrize("pin", ["", "big"])
+def test_a_call_that_is_not_compared_reserves_its_prompt_and_a_usual_answer(pin: str):
+    """A pinned call spends like any other."""
+    house = House(world_of(**PRICEY, **key(budget_usd_per_day=Decimal(2))))
+    house.upstream.hangs = True
+
+    async def begin() -> int:
+        caller = Caller(key_id="ann", session="one", pin=pin)
+        running = asyncio.create_task(house.serve(body(), Client(), caller=caller))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        reserved = house.router._spending.today("ann", NOW)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        return reserved
+
+    assert asyncio.run(begin()) > 0

@@ -142,12 +142,23 @@ def test_a_loop_stays_with_the_one_that_stood_in():
     assert (house.last.decision.reason, house.last.decision.chosen.model) == ("task_pin", "big")
 
 
-def test_a_pinned_call_pins_no_task():
+def test_a_loop_goes_on_with_whom_the_caller_named_for_its_first_call():
     house = House()
     house.ask(ask_body(), answer(input_tokens=10, output_tokens=5), caller=Caller(session="one", pin="small"))
     house.ask(ask_body(loop=True), answer(input_tokens=10, output_tokens=5))
     assert house.books.calls[0].decision.reason == "caller_pin"
-    assert house.last.decision.reason != "task_pin"
+    assert (house.last.decision.reason, house.last.decision.chosen.model) == ("task_pin", "small")
+
+
+def test_a_title_inside_a_loop_moves_nothing_but_itself():
+    """Housekeeping carries the ids of its conversation, and is served apart."""
+    house = House()
+    house.ask(ask_body("Why does this crash?"), answer(input_tokens=10, output_tokens=5))
+    before = house.last.decision.chosen
+    title = b'{"model": "big", "max_tokens": 32, "system": "Generate a concise title", "messages": [{"role": "user", "content": "Why does this crash?"}]}'
+    house.ask(title, answer(input_tokens=10, output_tokens=5))
+    house.ask(ask_body("Why does this crash?", loop=True), answer(input_tokens=10, output_tokens=5))
+    assert (house.last.decision.reason, house.last.decision.chosen) == ("task_pin", before)
 
 
 # -- what the ledger is told -------------------------------------------------------------------------------

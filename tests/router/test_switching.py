@@ -158,24 +158,27 @@ def test_a_conversation_that_lies_at_its_provider_has_no_switch_point_while_its_
     assert (decision.chosen, decision.reason, decision.switch_point) == (BIG, "task_pin", "")
 
 
-@pytest.mark.parametrize("who", ["nobody", "server", "pin"])
 @pytest.mark.parametrize(
-    ("kind", "ties", "bound"),
+    ("kind", "ties", "who", "chosen"),
     [
-        ("main", {"previous_response": True}, True),
-        ("continuation", {"previous_response": True}, True),
-        ("continuation", {"sealed": True}, True),  # an open loop: its thinking has to come back to its maker
-        (
-            "main",
-            {"sealed": True},
-            True,
-        ),  # thinking of another vendor is refused or ignored for the rest of the session
-        ("continuation", {}, False),
+        # an open loop goes on with whoever served it; where nobody is known, with the model that was named
+        ("continuation", {}, "nobody", "big"),
+        ("continuation", {}, "server", "small"),
+        ("continuation", {"sealed": True}, "nobody", "big"),
+        ("continuation", {"sealed": True}, "server", "small"),
+        ("continuation", {"previous_response": True}, "server", "small"),
+        # so does a conversation that lies at its provider
+        ("main", {"previous_response": True}, "nobody", "big"),
+        ("main", {"previous_response": True}, "server", "small"),
+        ("main", {"previous_response": True}, "pin", "small"),
+        # what is sealed may move to another model of its vendor: the cheapest of the vendor of `big` and `small`
+        ("main", {"sealed": True}, "nobody", "small"),
+        ("main", {"sealed": True}, "server", "small"),
+        ("main", {}, "nobody", "own"),
+        ("main", {}, "server", "own"),
     ],
 )
-def test_what_only_its_maker_can_read_keeps_a_call_with_its_vendor_though_its_pin_is_lost(
-    who: str, kind: Any, ties: dict[str, bool], bound: bool
-):
+def test_who_goes_on_with_what_only_its_maker_can_read(kind: Any, ties: dict[str, bool], who: str, chosen: str):
     reading = reading_of(kind=kind, new_task=kind == "main")
     reading = msgspec.structs.replace(reading, features=msgspec.structs.replace(reading.features, **ties))
     gone = Pin(candidate=candidate("own", "gpu"))
@@ -185,11 +188,9 @@ def test_what_only_its_maker_can_read_keeps_a_call_with_its_vendor_though_its_pi
         pin=msgspec.structs.replace(gone, candidate=SMALL) if who == "pin" else None,
     )
     decision = decide(world_of().rulebook, Caller(), reading, situation)
-    if bound:
-        assert decision.chosen == SMALL  # the cheapest of the vendor of `big`, which was named, and of `small`
-        assert who != "nobody" or reasons(decision)["own@gpu"] == "sealed"
-    elif who != "pin" or kind == "main":
-        assert decision.chosen == candidate("own", "gpu")
+    assert decision.chosen.model == chosen
+    if ties.get("sealed") and kind == "main":
+        assert reasons(decision)["own@gpu"] == "sealed"
 
 
 # -- whole sessions -----------------------------------------------------------------------------------------

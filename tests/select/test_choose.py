@@ -31,6 +31,7 @@ def weigh(
     total: Any = (),
     switch: Any = (),
     takes: Any = (),
+    list_price: Any = None,
     failing: Any = (),
     success: Any = (),
     weight: Any = (),
@@ -91,6 +92,7 @@ def weigh(
         total_pusd=column(total, 1000, 100).astype(np.int64),
         switch_pusd=column(switch, 0, 0).astype(np.int64),
         completion_s=column(takes, math.nan, math.nan).astype(float),
+        list_pusd=column(total if list_price is None else list_price, 1000, 100).astype(np.int64),
     )
     if judge is not choose:
         return judge(table, 1, 0, ruling, need or NEED, Terms(**fields), outlook)
@@ -305,7 +307,7 @@ def test_a_baseline_of_the_cheap_tier_may_serve_whatever_is_judged():
         max_slowdown=1.0,
     )
     evidence = Evidence(unknown, np.array([0.0]), unknown, unknown, unknown, np.array([0.0]))
-    outlook = Outlook(np.array([7]), np.array([0]), unknown)
+    outlook = Outlook(np.array([7]), np.array([0]), unknown, np.array([7]))
     assert choose(table, 0, ALL_LANES, NEED, terms, evidence, outlook).preferred == 0
 
 
@@ -422,7 +424,8 @@ def test_who_is_preferred_is_quoted_even_where_eight_cheaper_ones_are_not_good_e
         ("", x_of(), {}),
         ("no_credential", x_of(), {"authorised": [False]}),
         ("context_window", x_of(context_tokens=9), {}),
-        ("dearer_than_baseline", x_of(), {"total": [1001]}),
+        ("dearer_than_baseline", x_of(), {"list_price": [1001]}),
+        ("", x_of(), {"total": [1001], "list_price": [100]}),  # what beliefs move ends no task in the middle
         ("unknown_price", x_of(price=None), {}),
         ("", x_of(), {"takes": (1.0, 99.0)}),
         ("", x_of(), {"spilled": [True]}),
@@ -617,6 +620,7 @@ def moments(draw: st.DrawFn) -> tuple[Any, ...]:
         total_pusd=rng.integers(0, 60, count),
         switch_pusd=switch.astype(np.int64),
         completion_s=np.where(flags(0.7), rng.random(count) * 10, np.nan),
+        list_pusd=np.zeros(count, dtype=np.int64),
     )
     offered = flags(0.5) if draw(st.integers(0, 4)) == 0 else None
     return table, ruling, asked, terms, evidence, outlook, offered

@@ -19,6 +19,7 @@ from lanewise.cli.given import content_of, document_of, request_of
 from lanewise.cli.refused import Refused
 from lanewise.cli.settings import ledger_name, open_ledger, read
 from lanewise.config import Settings
+from lanewise.errors import Unauthorized
 from lanewise.gateway.keys import caller_of
 from lanewise.journey import Attempt, Caller, CallRecord, Decision, Dialect, Operation, Outcome, Reading, Request, Value
 from lanewise.ledger import call as call_of
@@ -151,7 +152,10 @@ def _request(what: str | None, dialect: Dialect | None) -> Request:
 def _offline(request: Request, settings: Settings) -> Explanation:
     """What the router would decide now, with an empty session book and every provider healthy and idle."""
     now = dt.datetime.now(dt.UTC)
-    caller, _ = caller_of(request.headers, {}, now)
+    try:
+        caller, _ = caller_of(request.headers, settings.keys, now)
+    except Unauthorized:  # a body has no headers: then it is nobody's, and no key's policy holds
+        caller, _ = caller_of(request.headers, {}, now)
     reading = Classifier.load().read(request, caller, now)
     world = World(settings, os.environ, PriceBook.load(app.data_dir(settings)))
     conditions = Conditions(now=now)

@@ -12,6 +12,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -321,10 +322,9 @@ def _as_number(text: str) -> int | str:
 def _check_references(settings: Settings, origins: dict[str, Origin]) -> None:
     """Names that point at rows which do not exist, and what one row alone cannot show to be wrong."""
     problems = [*_misnamed(settings, origins)]
-    for name, key in settings.keys.items():
-        if key.budget_usd_per_day is not None and not key.budget_usd_per_day >= 0:
-            dotted = f"keys.{name}.budget_usd_per_day"
-            problems.append(f"{_origin(dotted, origins)}: `{dotted}`: Expected a number >= 0")
+    for dotted, amount, most in _amounts(settings):
+        if not (amount.is_finite() and 0 <= amount <= most):
+            problems.append(f"{_origin(dotted, origins)}: `{dotted}`: Expected a number of USD from 0 to {most:,}")
     for number, rule in enumerate(settings.rules, start=1):
         if not (rule.model or rule.lanes or rule.tier or rule.mode or rule.deadline):
             dotted = f"rules.{number}"
@@ -332,6 +332,18 @@ def _check_references(settings: Settings, origins: dict[str, Origin]) -> None:
             problems.append(f"{_origin(dotted, origins)}: `{dotted}` has no action; hint: {hint}")
     if problems:
         raise ConfigError(problems)
+
+
+def _amounts(settings: Settings) -> Iterator[tuple[str, Decimal, int]]:
+    """(dotted path, USD, most that it may be) of every amount: beyond these nothing is meant and integers overflow."""
+    for name, key in settings.keys.items():
+        if key.budget_usd_per_day is not None:
+            yield f"keys.{name}.budget_usd_per_day", key.budget_usd_per_day, 1_000_000
+    for name, model in settings.models.items():
+        for field in () if model.price is None else model.price.__struct_fields__:
+            amount = getattr(model.price, field)
+            if amount is not None:
+                yield f"models.{name}.price.{field}", amount, 100_000
 
 
 def _misnamed(settings: Settings, origins: Mapping[str, Origin]) -> Iterator[str]:

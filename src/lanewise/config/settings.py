@@ -82,7 +82,7 @@ class RoutingSettings(Section, frozen=True, kw_only=True):
     ] = 3.0
     max_switch_overhead: Annotated[
         float,
-        Meta(ge=0, description="Cache-rebuilding cost of switches as a share of the never-switch bill."),
+        Meta(ge=0, le=1, description="Cache-rebuilding cost of chosen switches as a share of the never-switch bill."),
     ] = 0.05
     regions: Annotated[
         Regions,

@@ -17,6 +17,10 @@ SEED: Final = 4
 """Of the bootstrap and the folds: one seed, so that a run can be repeated to the digit."""
 
 
+LEAST_PROBLEMS: Final = 30
+"""Problems from which a bound proves anything: of fewer the bootstrap sees too little of their spread."""
+
+
 class End(Value, frozen=True, kw_only=True):
     """What one operating point came to on the test."""
 
@@ -37,7 +41,7 @@ class End(Value, frozen=True, kw_only=True):
     lambda_per_usd: tuple[float, ...]
     """The frozen price of a dollar; one for each fold."""
     valid: bool
-    """The lower bound is not below the loss allowed."""
+    """The lower bound is not below the loss allowed, and rests on `LEAST_PROBLEMS` at least, or nothing changed."""
 
 
 class Side(Value, frozen=True, kw_only=True):
@@ -164,7 +168,8 @@ def _end(
     max_loss: float,
 ) -> End:
     difference = got.score - base.score
-    bound = lower_bound(difference, [problem_of(task) for task in tasks], seed=SEED)
+    problems = [problem_of(task) for task in tasks]
+    bound = lower_bound(difference, problems, seed=SEED)
     return End(
         saving=1 - float(got.cost_usd.sum() / base.cost_usd.sum()),
         quality_difference=float(difference.mean()),
@@ -174,5 +179,5 @@ def _end(
         cost_usd=float(got.cost_usd.sum()),
         models=shares,
         lambda_per_usd=tuple((1 - point.share) * point.price + point.share * point.next_price for point in points),
-        valid=bound >= -max_loss,
+        valid=bound >= -max_loss and (len(set(problems)) >= LEAST_PROBLEMS or not difference.any()),
     )

@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
@@ -142,7 +143,7 @@ def read_prompts(path: Path) -> dict[str, str]:
         if line.strip():
             try:
                 row = decoder.decode(line)
-            except msgspec.MsgspecError as error:
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 raise InputError(f"{path}:{number}: {error}", hint='a line is {"task_id": …, "prompt": …}') from error
             found[row.task_id] = row.prompt
     if not found:
@@ -186,7 +187,7 @@ def csv_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str,
         InputError: it cannot be read, or a column or a field is missing.
     """
     try:
-        text = _content(path).decode()
+        text = _content(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8: {error.reason}", hint="a CSV file, gzipped or not") from error
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
@@ -209,7 +210,7 @@ def _content(path: Path) -> bytes:
     try:
         content = path.read_bytes()
         return gzip.decompress(content) if path.suffix == ".gz" else content
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(
             f"cannot read {path}: {error}", hint="a .csv or .jsonl file, or one with .gz behind"
         ) from error

@@ -50,6 +50,7 @@ def outlook_of(case: Case) -> Outlook:
         ),
         switch_pusd=overheads(rates, warm, abandoned_tokens=0 if server is None else int(warm[server])),
         completion_s=_completion_s(case, own_s, output),
+        list_pusd=table.listed(prompt_tokens, EXPECTED_OUTPUT_TOKENS, situation.at),
     )
 
 

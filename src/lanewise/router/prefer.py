@@ -78,8 +78,8 @@ def prefer(case: Case) -> Preferred:
     queued = queued_of(case, outlook)
     at_switch, terms = _switch_point(case), _terms(case, queued)
     pinned, server = case.situation.pin, server_of(case)
-    if pinned is None and case.reading.features.previous_response and server is not None:
-        pinned = Pin(candidate=case.table.candidates[server])
+    if pinned is None and (case.reading.features.previous_response or case.reading.turn.kind == "continuation"):
+        pinned = Pin(candidate=case.table.candidates[case.baseline if server is None else server])
     ruled = _offered(case)
     dropped: tuple[Rejection, ...] = ()
     if not at_switch and ruled is None and pinned is not None and pinned.candidate in case.table.positions:
@@ -232,6 +232,8 @@ def _barred(case: Case) -> Literal["", "caller_history", "task_failing"]:
 
     A user who asks once more has seen an answer fail: what they ask for again does not begin cheap.
     """
+    if case.reading.turn.kind == "housekeeping":
+        return ""
     if case.situation.caller_need > BARRED_ABOVE:
         return "caller_history"
     asked_again = case.reading.identity.new_task and "re_ask" in case.reading.signals
@@ -245,14 +247,16 @@ def _switch_point(case: Case) -> str:
         return "independent_call"
     if reading.features.previous_response:
         return ""  # the conversation lies at the provider: another one has never seen it
+    if reading.turn.kind == "continuation":
+        return ""  # a tool's result belongs to whoever called the tool
     if reading.turn.kind == "subagent" and reading.identity.new_session:
         return "subagent_start"
     if reading.identity.new_session:
         return "new_session"
     if reading.identity.new_task:
         return "new_task"
-    if reading.turn.kind == "continuation" or before is None:
-        return ""  # a tool's result belongs to whoever called the tool
+    if before is None:
+        return ""
     if before.compacted:
         return "compacted"
     cold = not any(one.tokens_at(one.tokens, case.situation.at.timestamp()) for one in before.caches.warm)

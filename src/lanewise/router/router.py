@@ -12,7 +12,8 @@ import msgspec
 
 from lanewise.classify import Classifier
 from lanewise.errors import LanewiseError
-from lanewise.journey import Caller, CallRecord, Features, Identity, Reading, Request, SkillLabel, Turn
+from lanewise.journey import Caller, CallRecord, Features, Identity, Reading, Request, SkillLabel, Turn, Usage
+from lanewise.money import cost
 from lanewise.router.bugs import tell
 from lanewise.router.decide import Decided, decide, unrouted
 from lanewise.router.experience import Experience
@@ -21,7 +22,7 @@ from lanewise.router.queues import LocalQueues
 from lanewise.router.run import BYTES_PER_TOKEN, Run
 from lanewise.router.spending import Spending
 from lanewise.router.world import Conditions, World
-from lanewise.select import Pin, Pins, WarmPrefixes, path_of
+from lanewise.select import EXPECTED_OUTPUT_TOKENS, Pin, Pins, WarmPrefixes, path_of
 from lanewise.upstream import Dispatcher, Health, QueueWatch, Sink, Transport
 
 _NOT_ROUTED = frozenset({"not_routed", "caller_pin", "routing_error"})
@@ -134,7 +135,7 @@ class Router:
         situation = world.situation(request, caller, reading, conditions, self._experience)
         decision = decide(world.rulebook, caller, reading, situation)
         self._queues.looked(dict(decision.spilled))
-        if decision.reason not in _NOT_ROUTED:
+        if decision.reason not in _NOT_ROUTED and reading.turn.kind != "housekeeping":
             before = conditions.pin.escalation if conditions.pin else ""
             escalation = _ESCALATIONS.get(decision.reason, before)
             self._pins.put(reading.identity.task_id, Pin(candidate=decision.preferred, escalation=escalation))
@@ -191,7 +192,7 @@ class Router:
         """
         world, dispatcher, started_at = self.world, self._dispatcher, self._utcnow()
         decided = self.decide(request, caller)
-        reserved = self._spending.reserve(caller.key_id, _expected_pusd(decided), started_at)
+        reserved = self._spending.reserve(caller.key_id, _expected_pusd(decided, world, started_at), started_at)
         left: asyncio.CancelledError | None = None
         try:
             decided = await self._reconsidered(request, caller, decided, world)
@@ -225,7 +226,8 @@ class Router:
         """Record a finished call and learn from it. What it teaches is worth no answer: a bug there is only told."""
         self._recorder.record(call)
         served, decision = call.outcome.served, decided.decision
-        if served is not None and served != decision.chosen and decision.mode != "observe":
+        moved = served is not None and served != decision.chosen and decision.mode != "observe"
+        if moved and served is not None and decided.reading.turn.kind != "housekeeping":
             task_id = decided.reading.identity.task_id
             pin = self._pins.of(task_id)
             self._pins.put(task_id, Pin(candidate=served, escalation=pin.escalation if pin else ""))
@@ -237,11 +239,20 @@ class Router:
             tell("learning from a call failed with %s; nothing else did", error)
 
 
-def _expected_pusd(decided: Decided) -> int:
-    """What the call is expected to cost, until its bill is known: its share of what its task still costs."""
-    quotes = {quote.candidate: quote.total_pusd for quote in decided.decision.quotes}
-    total_pusd = quotes.get(decided.decision.chosen) or max((pusd or 0 for pusd in quotes.values()), default=0)
-    return total_pusd if decided.situation is None else int(total_pusd / max(1.0, decided.situation.turns))
+def _expected_pusd(decided: Decided, world: World, at: dt.datetime) -> int:
+    """What the call is expected to cost, until its bill is known: its share of what its task still costs.
+
+    Where nothing was compared, as for a pinned call: its prompt without any cache, and a usual answer.
+    """
+    decision, situation = decided.decision, decided.situation
+    quoted = {quote.candidate: quote.total_pusd for quote in decision.quotes}.get(decision.chosen)
+    if quoted is not None and situation is not None:
+        return int(quoted / max(1.0, situation.turns))
+    entry = world.catalog.entry_of(decision.chosen)
+    if entry is None or entry.price is None:
+        return 0
+    usage = Usage(input_tokens=decided.reading.features.input_tokens, output_tokens=EXPECTED_OUTPUT_TOKENS)
+    return cost(usage, entry.price, at=at, lane_batch=decision.chosen.lane == "batch").total_pusd
 
 
 def uuid7(now: dt.datetime, rng: random.Random) -> str:

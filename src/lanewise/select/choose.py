@@ -117,6 +117,8 @@ class Outlook(NamedTuple):
     """Part of it that is only paid because a warm cache is left behind."""
     completion_s: Numbers
     """Of the next answer; NaN unknown."""
+    list_pusd: Whole
+    """Of one call without any cache, with an answer of usual length at all: what beliefs cannot move."""
 
 
 class Choice(Value, frozen=True, kw_only=True):
@@ -217,7 +219,8 @@ def unable(
         flex=True,
     )
     _may_not(reasons, table, kept, need, terms)
-    _does_not_pay(reasons, table, baseline, terms._replace(wait_counts=False), outlook)
+    steady = outlook._replace(total_pusd=outlook.list_pusd)  # no belief that moves ends a task in the middle
+    _does_not_pay(reasons, table, baseline, terms._replace(wait_counts=False), steady)
     code = int(reasons[position])
     return _words(kept)[code]
 

@@ -126,6 +126,11 @@ class Table:
         fresh = np.where(caches, rates.cache_write, rates.input).astype(np.float64)
         return RateTable(read=read, fresh=fresh, output=rates.output.astype(np.float64), again=read)
 
+    def listed(self, prompt_tokens: int, output_tokens: int, at: dt.datetime) -> Whole:
+        """Pico-dollars of one call at each entry without any cache."""
+        rates = self.rates(prompt_tokens, at)
+        return rates.input * prompt_tokens + rates.output * output_tokens
+
     def warm(self, caches: Caches, prompt_tokens: int, now_s: float) -> Whole:
         """Tokens of a prompt that each entry would read from its cache of this conversation."""
         tokens = np.zeros(len(self.entries), dtype=np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -75,7 +76,7 @@ class Result(Value, frozen=True, kw_only=True):
 )
 @click.option("--splits", type=click.IntRange(1, 1000), default=20, show_default=True, help="Random halvings.")
 @click.option("--stages", type=click.IntRange(1, 4), default=4, show_default=True, help="Longest chain.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the halvings.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the halvings.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     *,
@@ -142,7 +143,7 @@ def _lines(path: Path) -> Iterator[str]:
             yield from file
     except FileNotFoundError:
         raise Refused(f"{path} is not there", hint=_WHERE) from None
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise Refused(
             f"{path} cannot be read: {error}", hint=f"wanted is a CSV file with {', '.join(WANTED)}"
         ) from None

@@ -24,8 +24,16 @@ VARIANTS = {
 
 @click.command("sessions")
 @click.option("--sessions", type=click.IntRange(min=6), default=10_000, show_default=True, help="How many.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same figures anywhere.")
-@click.option("--max-switch-overhead", type=click.FloatRange(min=0), default=0.05, show_default=True, help="The cap.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="The same seed gives the same figures anywhere.",
+)
+@click.option(
+    "--max-switch-overhead", type=click.FloatRange(min=0, max=1), default=0.05, show_default=True, help="The cap."
+)
 @click.option("--sensitivity", is_flag=True, help="Also with other assumptions, a tenth of the sessions each.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(*, sessions: int, seed: int, max_switch_overhead: float, sensitivity: bool, as_json: bool) -> None:
