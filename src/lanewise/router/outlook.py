@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lanewise.route import Speed, now_spilled, predicted_completion_s, predicted_wait_s, spills
+from lanewise.route import Speed, concurrency, now_spilled, predicted_completion_s, predicted_wait_s, spills
 from lanewise.router.case import Case, server_of
 from lanewise.select import EXPECTED_OUTPUT_TOKENS, LANES, Caches, Numbers, Outlook, expected_totals, overheads
 
@@ -58,21 +58,25 @@ def _completion_s(case: Case, own_s: Numbers, output_tokens: Numbers) -> Numbers
     """Predicted time of the next answer: as measured for the cloud, behind their queues for local engines."""
     table, situation, evidence = case.table, case.situation, case.evidence
     completion_s = own_s.copy()
-    for at in np.flatnonzero(table.local).tolist():
-        candidate = table.candidates[at]
-        queue = situation.queues.get(candidate.provider)
-        if queue is None:
+    for provider, queue in situation.queues.items():
+        there = table.local & table.at_providers((provider,))
+        limit = concurrency(queue)
+        if queue.loaded is None and (limit is None or queue.ahead < limit):
+            wait_s = predicted_wait_s(queue, None)  # nobody ahead of it, or nobody knows: one wait for all its models
+            completion_s[there] += np.nan if wait_s is None else wait_s
             continue
-        found = predicted_completion_s(
-            queue,
-            Speed(
-                first_token_s=_known(evidence.first_token_s[at]), decode_tokens_per_s=_known(evidence.tokens_per_s[at])
-            ),
-            input_tokens=situation.need.input_tokens,
-            output_tokens=float(output_tokens[at]),
-            cold=queue.cold(candidate.upstream_model),
-        )
-        completion_s[at] = np.nan if found is None else found
+        for at in np.flatnonzero(there).tolist():
+            found = predicted_completion_s(
+                queue,
+                Speed(
+                    first_token_s=_known(evidence.first_token_s[at]),
+                    decode_tokens_per_s=_known(evidence.tokens_per_s[at]),
+                ),
+                input_tokens=situation.need.input_tokens,
+                output_tokens=float(output_tokens[at]),
+                cold=queue.cold(table.candidates[at].upstream_model),
+            )
+            completion_s[at] = np.nan if found is None else found
     return completion_s
 
 

@@ -33,6 +33,9 @@ _UNBOUNDED: Final = 2**62
 _KEPT_WORDS: Final = 100
 """Reason codes whose rejections are kept; there are some forty."""
 
+_KEPT_REJECTED: Final = 64
+"""Lists of rejections kept: the calls of a task, and much of a day's work, are refused by the same."""
+
 _KEPT_RATES: Final = 32
 """Sets of price columns kept: a few prompt size classes, of this minute and the last."""
 
@@ -84,6 +87,7 @@ class Table:
         self._needs_mark = np.array([rule.needs_mark for rule in rules], dtype=np.bool_)
         self._thresholds = sorted({level.above_prompt_tokens for e in entries if e.price for level in e.price.tiers})
         self._lasting_s = _lasting_s([entry.price for entry in entries if entry.price is not None])
+        self._rejected: dict[tuple[bytes, tuple[str, ...]], tuple[Rejection, ...]] = {}
         self._rejections: dict[str, list[Rejection]] = {}
         self._rates: dict[tuple[int, int], Rates] = {}
 
@@ -105,9 +109,16 @@ class Table:
 
     def rejections(self, reasons: npt.NDArray[np.int16], words: Sequence[str]) -> tuple[Rejection, ...]:
         """The entries whose reason is not 0, in order, with the word of each reason's number."""
-        numbers = reasons.tolist()
-        rows = {number: self._rejections_for(words[number]) for number in set(numbers) if number}
-        return tuple([rows[number][at] for at, number in enumerate(numbers) if number])
+        key = (reasons.tobytes(), tuple(words))
+        found = self._rejected.get(key)
+        if found is None:
+            if len(self._rejected) >= _KEPT_REJECTED:
+                self._rejected.clear()
+            numbers = reasons.tolist()
+            rows = {number: self._rejections_for(words[number]) for number in set(numbers) if number}
+            found = tuple([rows[number][at] for at, number in enumerate(numbers) if number])
+            self._rejected[key] = found
+        return found
 
     def _rejections_for(self, word: str) -> list[Rejection]:
         """Every entry rejected for `word`, made once: a rejection has no other content."""
