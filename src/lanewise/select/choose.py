@@ -294,7 +294,7 @@ def _does_not_pay(reasons: npt.NDArray[np.int16], table: Table, baseline: int, t
 
 
 def _refuse(reasons: npt.NDArray[np.int16], which: Flags, code: str) -> None:
-    if which.any():
+    if np.count_nonzero(which):  # a quarter of the time of `any`
         reasons[(reasons == 0) & which] = _CODE[code]
 
 
@@ -323,16 +323,16 @@ def quoted(table: Table, position: int, evidence: Evidence, outlook: Outlook) ->
 
 
 def _quote(table: Table, at: int, evidence: Evidence, low: Numbers, outlook: Outlook) -> Quote:
-    success = _rounded(evidence.success.item(at))
+    success = _known(evidence.success.item(at))
     return Quote(
         candidate=table.candidates[at],
         total_pusd=None if table.unpriced[at] else outlook.total_pusd.item(at),
         success=success,
-        success_low=None if success is None else _rounded(low.item(at)),
-        weight=round(evidence.weight.item(at), 1),
-        completion_s=_rounded(outlook.completion_s.item(at)),
+        success_low=None if success is None else low.item(at),
+        weight=evidence.weight.item(at),
+        completion_s=_known(outlook.completion_s.item(at)),
     )
 
 
-def _rounded(number: float) -> float | None:
-    return None if number != number else round(number, 4)  # noqa: PLR0124 - NaN is unlike itself
+def _known(number: float) -> float | None:
+    return None if number != number else number  # noqa: PLR0124 - NaN is unlike itself

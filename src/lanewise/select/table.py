@@ -87,6 +87,8 @@ class Table:
         self._needs_mark = np.array([rule.needs_mark for rule in rules], dtype=np.bool_)
         self._thresholds = sorted({level.above_prompt_tokens for e in entries if e.price for level in e.price.tiers})
         self._lasting_s = _lasting_s([entry.price for entry in entries if entry.price is not None])
+        self._nowhere = np.zeros(len(entries), dtype=np.bool_)
+        self._nowhere.flags.writeable = False
         self._rejected: dict[tuple[bytes, tuple[str, ...]], tuple[Rejection, ...]] = {}
         self._rejections: dict[str, list[Rejection]] = {}
         self._rates: dict[tuple[int, int], Rates] = {}
@@ -96,6 +98,8 @@ class Table:
 
     def at_providers(self, names: Sequence[str]) -> Flags:
         """Which entries are at one of the providers `names`."""
+        if not names:
+            return self._nowhere
         return np.array([name in names for name in self.providers], dtype=np.bool_)[self.provider]
 
     def at_vendor(self, position: int) -> Flags:
