@@ -397,7 +397,7 @@ def test_quotes_state_the_best_and_the_baseline_in_numbers():
         None,
     )
     assert (x.total_pusd, x.success, x.weight) == (100, 0.91234567, 98.04)
-    assert x.success_low == round(float(bound(np.array([0.91234567]), np.array([98.04]))[0]), 4)
+    assert x.success_low == float(bound(np.array([0.91234567]), np.array([98.04]))[0])
     assert (big.candidate.model, big.total_pusd) == ("big", 1000)
 
 
