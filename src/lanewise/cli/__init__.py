@@ -5,12 +5,12 @@ stdout is data, stderr is talk. Exit 0 done, 1 the user's input or a failed gate
 
 from __future__ import annotations
 
-import importlib
 import sys
 
 import click
 
 from lanewise import __version__
+from lanewise.cli.lazy import Lazy
 from lanewise.errors import ConfigError, LanewiseError
 
 COMMANDS = {
@@ -31,31 +31,7 @@ COMMANDS = {
 """Command, which is also its module in this folder, -> one line of help, here so that `--help` imports nothing."""
 
 
-class Lazy(click.Group):
-    """A group that imports a command's module when the command is run."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands in the order of a first day with Lanewise."""
-        del ctx
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command, or None if there is none of this name."""
-        del ctx
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"lanewise.cli.{cmd_name}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing them."""
-        del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Lazy, package=__name__, commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="lanewise")
 def lanewise() -> None:
     """Route the traffic of AI coding agents to the cheapest model that holds quality, and prove it."""

@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -22,6 +22,20 @@ from lanewise.select import Conversation, Entry, Need, Pin, Table
 
 _PASSAGES: Final = 16
 """Tables kept for baselines that nobody configured: clients name a few, hostile ones many."""
+
+
+_Kept = TypeVar("_Kept")
+
+
+def _read(document: str, kind: type[_Kept], what: str) -> _Kept:
+    """A value of `kind` from the ledger; `what` names it in the error."""
+    try:
+        return msgspec.json.decode(document, type=kind)
+    except msgspec.MsgspecError as fault:
+        raise StoreError(
+            f"the ledger's copy of {what} cannot be read: {fault}",
+            hint="a newer Lanewise may have written it: `pip install --upgrade lanewise`",
+        ) from fault
 
 
 class KeyPolicy(Value, frozen=True, kw_only=True):
@@ -57,13 +71,7 @@ class Policy(Value, frozen=True, kw_only=True):
         Raises:
             StoreError: A newer version wrote it.
         """
-        try:
-            return msgspec.json.decode(document, type=cls)
-        except msgspec.MsgspecError as fault:
-            raise StoreError(
-                f"the ledger's copy of the policy cannot be read: {fault}",
-                hint="a newer Lanewise may have written it: `pip install --upgrade lanewise`",
-            ) from fault
+        return _read(document, cls, "the policy")
 
 
 class Situation(Value, frozen=True, kw_only=True):
@@ -113,13 +121,7 @@ class Situation(Value, frozen=True, kw_only=True):
         Raises:
             StoreError: A newer version wrote it.
         """
-        try:
-            return msgspec.json.decode(document, type=cls)
-        except msgspec.MsgspecError as fault:
-            raise StoreError(
-                f"the ledger's copy of what was decided on cannot be read: {fault}",
-                hint="a newer Lanewise may have written it: `pip install --upgrade lanewise`",
-            ) from fault
+        return _read(document, cls, "what was decided on")
 
 
 class Rulebook:

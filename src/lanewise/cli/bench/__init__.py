@@ -5,9 +5,9 @@ One file per bench; each prints its yardsticks beside its own figure.
 
 from __future__ import annotations
 
-import importlib
-
 import click
+
+from lanewise.cli.lazy import Lazy
 
 BENCHES: dict[str, str] = {
     "sessions": "Stay or switch, on synthetic sessions with prompt caches and the shipped prices.",
@@ -17,30 +17,6 @@ BENCHES: dict[str, str] = {
 """Bench, which is also its module in this folder, -> one line of help."""
 
 
-class Lazy(click.Group):
-    """A group that imports a bench when it is run."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The benches."""
-        del ctx
-        return list(BENCHES)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the bench, or None if there is none of this name."""
-        del ctx
-        if cmd_name not in BENCHES:
-            return None
-        module = importlib.import_module(f"lanewise.cli.bench.{cmd_name}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the benches without importing them."""
-        del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl(list(BENCHES.items()))
-
-
-@click.group("bench", cls=Lazy)
+@click.group("bench", cls=Lazy, package=__name__, commands=BENCHES)
 def command() -> None:
     """Measure the decisions: what they save, and whether quality holds, on outcomes that are known."""
