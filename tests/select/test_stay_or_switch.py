@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from lanewise.money import PriceBook, Rates
 from lanewise.select.stay import (
     SwitchLedger,
+    allowance_pusd,
     expected_totals,
     locked,
-    may_switch,
     overheads,
     rate_table,
     stay_or_switch,
@@ -117,11 +117,11 @@ def test_with_the_shipped_prices_a_long_task_leaves_opus_and_a_single_call_does_
     ],
 )
 def test_the_promise_counts_all_that_was_chosen(ledger, overhead, allowed):
-    assert may_switch(ledger, overhead, 0.05) is allowed
+    assert (overhead <= max(0, allowance_pusd(ledger, 0.05))) is allowed
 
 
 def test_no_share_allows_only_free_switches():
-    assert may_switch(SwitchLedger(never_switch_pusd=10**15), 1, 0.0) is False
+    assert allowance_pusd(SwitchLedger(never_switch_pusd=10**15), 0.0) == 0
 
 
 @pytest.mark.parametrize(

@@ -68,18 +68,6 @@ def costs_of(outcomes: Outcomes, spent: Sequence[Spent]) -> tuple[Floats, bool]:
     return found, estimated
 
 
-def output_shares(outcomes: Outcomes, spent: Sequence[Spent]) -> Floats:
-    """Share of the answer in each task's tokens, (tasks, models).
-
-    Args:
-        outcomes: The tasks.
-        spent: Rows of a file of costs; may be empty.
-    """
-    rates = _Rates(spent)
-    shares = {label: [rates.output_share(label, model) for model in outcomes.models] for label in set(outcomes.labels)}
-    return np.asarray([shares[label] for label in outcomes.labels])
-
-
 class _Rates:
     """USD per token, prompt and answer together."""
 

@@ -148,17 +148,11 @@ class SwitchLedger(Value, frozen=True, kw_only=True):
 def allowance_pusd(ledger: SwitchLedger, share: float) -> int:
     """What the promise leaves for the next switch; negative where a smaller share was set in the middle of a session.
 
-    Integers, the share in millionths and rounded down, so that no rounding breaks it.
+    A switch keeps the promise if its overhead is no more than this, or nothing. The bill only rises, so what holds when
+    a switch is made holds for ever after. Integers, the share in millionths and rounded down, so that no rounding
+    breaks it.
     """
     return int(share * _PPM) * ledger.never_switch_pusd // _PPM - ledger.overhead_pusd
-
-
-def may_switch(ledger: SwitchLedger, overhead_pusd: int, share: float) -> bool:
-    """Whether a switch that we choose keeps the promise: chosen overhead so far and this <= `share` of the bill so far.
-
-    The bill only rises, so what holds when a switch is made holds for ever after. A free switch always keeps it.
-    """
-    return overhead_pusd <= max(0, allowance_pusd(ledger, share))
 
 
 # -- where, and whether -----------------------------------------------------------------------------------
