@@ -32,3 +32,21 @@ NOTHING, SEALED, STORED = Bound(), Bound(sealed=True), Bound(previous_response=T
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
 def test_what_ties_a_request_to_its_provider(dialect, body, expected, separators):
     assert bound(dialect, json.dumps(body, separators=separators).encode()) == expected
+
+
+@pytest.mark.parametrize(
+    ("mark", "marks", "hour"),
+    [
+        ("", False, False),
+        (', "cache_control": {"type": "ephemeral"}', True, False),
+        (', "cache_control": {"type": "ephemeral", "ttl": "1h"}', True, True),
+        (', "cache_control":{"ttl":"1h","type":"ephemeral"}', True, True),
+        (', "cache_control": {"type": "ephemeral", "ttl": "5m"}', True, False),
+    ],
+)
+def test_a_mark_for_the_cache_is_seen_with_its_time_to_live(mark: str, marks: bool, hour: bool):
+    said = '"type": "text", "text": "\\"cache_control\\" 1h"'
+    body = ('{"system": [{' + said + mark + '}], "messages": []}').encode()
+    found = bound("messages", body)
+    assert (found.marks_cache, found.marks_hour) == (marks, hour)
+    assert not bound("chat", body).marks_cache  # only Messages has such marks

@@ -14,6 +14,8 @@ _FILLED = re.compile(rb'\s*:\s*"[^"]')
 """After a key: a string that is not empty."""
 
 _HOUR = re.compile(rb'"ttl"\s*:\s*"1h"')
+_MARK_BYTES = 80
+"""In which a mark states its time to live. The first mark stands for all: clients use one time, and bodies are long."""
 
 _SEALED: dict[Dialect, tuple[bytes, ...]] = {
     "messages": (b'"signature"', b'"redacted_thinking"'),
@@ -38,10 +40,10 @@ class Bound(Value, frozen=True, kw_only=True):
 
 def bound(dialect: Dialect, plain: bytes) -> Bound:
     """What ties a request with this readable body."""
-    marks = dialect == "messages" and plain.find(b'"cache_control"') >= 0
+    mark = plain.find(b'"cache_control"') if dialect == "messages" else -1
     return Bound(
-        marks_cache=marks,
-        marks_hour=marks and _HOUR.search(plain) is not None,
+        marks_cache=mark >= 0,
+        marks_hour=mark >= 0 and _HOUR.search(plain, mark, mark + _MARK_BYTES) is not None,
         sealed=any(_holds(plain, key) for key in _SEALED[dialect]),
         previous_response=dialect == "responses" and _holds(plain, b'"previous_response_id"'),
     )
