@@ -163,11 +163,13 @@ def parses(answer: AnswerView, asked: AskedView) -> Verdict:
 
 def language(answer: AnswerView, asked: AskedView) -> Verdict:
     """Of the code blocks that name a language one is in the language that the user asked for, if that was one."""
+    tags = {block.tag for block in blocks_of(answer.text)} - _NO_CODE
+    if not tags:
+        return Verdict(check="language", result="unknown", reason="no_code")
     words = _ends(asked.words)
     wanted = [name for name, pattern in _asks_for().items() if pattern.search(words)]
-    tags = {block.tag for block in blocks_of(answer.text)} - _NO_CODE
-    if len(wanted) != 1 or not tags:
-        return Verdict(check="language", result="unknown", reason="not_asked" if len(wanted) != 1 else "no_code")
+    if len(wanted) != 1:
+        return Verdict(check="language", result="unknown", reason="not_asked")
     right = _wording().languages[wanted[0]].tags
     if tags & right:
         return Verdict(check="language", result="pass")
@@ -186,11 +188,11 @@ def patch_applies(answer: AnswerView, asked: AskedView) -> Verdict:
 
 def placeholder(answer: AnswerView, asked: AskedView) -> Verdict:
     """No code is left out or left to the reader, unless the user asked for that or the mark was in the given text."""
-    if _pattern(_wording().placeholders_wanted).search(_ends(asked.words)):
-        return Verdict(check="placeholder", result="unknown", reason="asked_for")
     written = _written(answer)
     if not written:
         return Verdict(check="placeholder", result="unknown", reason="no_code")
+    if _pattern(_wording().placeholders_wanted).search(_ends(asked.words)):
+        return Verdict(check="placeholder", result="unknown", reason="asked_for")
     for found in _left_out().finditer(written):
         if found[0].strip() not in asked.given:
             return Verdict(check="placeholder", result="fail", reason="left_out")
