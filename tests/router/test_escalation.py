@@ -313,3 +313,10 @@ def test_what_a_warm_cache_costs_an_escalation_is_booked_as_forced():
     conversation = agent.house.router._experience.conversation(agent.house.last.reading)
     assert conversation is not None
     assert (conversation.ledger.forced_pusd, conversation.ledger.overhead_pusd) == (decision.switch_pusd, 0)
+
+
+@pytest.mark.parametrize("trouble", [{"caller_need": 1.0}, {"failing": 1.0}])
+def test_a_harness_call_stays_cheap_whatever_its_task_or_caller_needs(trouble):
+    reading = reading_of(kind="housekeeping")
+    situation = msgspec.structs.replace(situation_of(reading=reading), **trouble)
+    assert decide(world_of().rulebook, Caller(), reading, situation).chosen.tier == "cheap"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from router_kit import MODELS, NOW, PROVIDERS, Client, House, Said, provider, usd, world_of
+from router_kit import MODELS, NOW, PROVIDERS, Client, House, Said, provider, reading_of, usd, world_of
 
 from lanewise.classify import Classifier
 from lanewise.config import ModelSettings, UpstreamSettings
@@ -150,15 +150,35 @@ def test_a_loop_goes_on_with_whom_the_caller_named_for_its_first_call():
     assert (house.last.decision.reason, house.last.decision.chosen.model) == ("task_pin", "small")
 
 
-def test_a_title_inside_a_loop_moves_nothing_but_itself():
-    """Housekeeping carries the ids of its conversation, and is served apart."""
+@pytest.mark.parametrize("down", [0, 1])
+def test_housekeeping_inside_a_task_moves_nothing_but_itself(down: int, monkeypatch):
+    """It carries the ids of its conversation and is served apart, by whoever was chosen or stood in."""
     house = House()
-    house.ask(ask_body("Why does this crash?"), answer(input_tokens=10, output_tokens=5))
-    before = house.last.decision.chosen
-    title = b'{"model": "big", "max_tokens": 32, "system": "Generate a concise title", "messages": [{"role": "user", "content": "Why does this crash?"}]}'
-    house.ask(title, answer(input_tokens=10, output_tokens=5))
-    house.ask(ask_body("Why does this crash?", loop=True), answer(input_tokens=10, output_tokens=5))
-    assert (house.last.decision.reason, house.last.decision.chosen) == ("task_pin", before)
+    readings = [
+        reading_of(skill="debugging"),
+        reading_of(kind="housekeeping"),
+        reading_of(kind="continuation", new_task=False),
+    ]
+    monkeypatch.setattr(house.classifier, "read", lambda *_: readings.pop(0))
+    served = []
+    for number in range(3):
+        house.upstream.down = down if number == 1 else 0
+        house.ask(ask_body(), answer(input_tokens=10, output_tokens=5))
+        served.append(house.last.outcome.served.model)
+    assert served == ["big", "big" if down else "own", "big"]
+    assert house.last.decision.reason == "task_pin"
+
+
+def test_a_stand_in_for_housekeeping_serves_no_task(monkeypatch):
+    house = House()
+    readings = [reading_of(), reading_of(kind="housekeeping"), reading_of(kind="continuation", new_task=False)]
+    monkeypatch.setattr(house.classifier, "read", lambda *_: readings.pop(0))
+    chosen = []
+    for number in range(3):
+        house.upstream.down = int(number == 1)
+        house.ask(ask_body(), answer(input_tokens=10, output_tokens=5))
+        chosen.append((house.last.decision.chosen.model, house.last.outcome.served.model))
+    assert chosen == [("own", "own"), ("own", "big"), ("own", "own")]
 
 
 # -- what the ledger is told -------------------------------------------------------------------------------
