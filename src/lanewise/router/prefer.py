@@ -111,7 +111,7 @@ def prefer(case: Case) -> Preferred:
     if ruled is not None and case.rule and choice.preferred is not None and ruled[choice.preferred]:
         reason = case.rule.reason
     odds = Odds(case.table, best)
-    if at_switch and case.reading.turn.kind != "continuation":
+    if at_switch:
         odds = _odds(case, choice, best)
         explored = _explored(case, choice.fit[1:])
         if explored is not None:

@@ -1,4 +1,4 @@
-"""How often the checks err, as measured and shipped (`rates.toml`), and whether a cascade pays at such rates.
+"""How often the checks err, as measured and shipped (`rates.toml`).
 
 The figures say which answers a check was shown. What decides a cascade is `together`: of the wrong answers of real
 work most are well formed, so the checks accept nearly all of them.
@@ -64,28 +64,3 @@ class Rates(Value, frozen=True, kw_only=True):
         """The rates that ship with the package."""
         text = resources.files(__package__).joinpath("rates.toml").read_bytes()
         return msgspec.toml.decode(text, type=cls)
-
-
-def accept_share(success: float, rates: Together) -> float:
-    """Share of answers that a check accepts, of a model that is right with probability `success`."""
-    return success * rates.true_accept + (1 - success) * rates.false_accept
-
-
-def saves(*, first_pusd: int, check_pusd: int, next_pusd: int, accepted: float) -> bool:
-    """Whether asking the cheap model first costs less in expectation than asking the next one at once.
-
-    `c1 + c_v + (1 - a) * c2 < c2`, that is an accept share `a > (c1 + c_v) / c2` (FrugalGPT, arXiv 2305.05176).
-    """
-    return accepted * next_pusd > first_pusd + check_pusd
-
-
-def loss(*, success: float, next_success: float, rates: Together) -> float:
-    """Expected loss of quality against asking the next model at once, 0..1; negative where the cascade gains.
-
-    Wrong answers that are accepted forgo what the next model would have made of them; right ones that are accepted
-    where it would have failed are won. Successes of the two models are taken to be independent given nothing else,
-    which errs towards too great a loss where they fail on the same tasks.
-    """
-    accepted_right = success * rates.true_accept
-    escalated = 1 - accept_share(success, rates)
-    return next_success - (accepted_right + escalated * next_success)
